@@ -1,0 +1,146 @@
+//! The server's flags, its log and its exit status.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use chat::server::{Options, Server};
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
+use log::{error, info};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A chat for the terminal: takes in clients and passes on what they say.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// Address or host name, and port, to listen on; 0.0.0.0 is every address of this machine
+    #[arg(
+        long,
+        env = "CHAT_BIND",
+        default_value = "0.0.0.0:50001",
+        value_name = "ADDRESS:PORT"
+    )]
+    bind: String,
+    /// Connections in all
+    #[arg(long, env = "CHAT_MAX_CLIENTS", default_value_t = 1024, value_name = "N",
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    max_clients: usize,
+    /// Connections from one address; 0 is no limit
+    #[arg(
+        long,
+        env = "CHAT_MAX_PER_ADDRESS",
+        default_value_t = 64,
+        value_name = "N"
+    )]
+    max_per_address: usize,
+    /// Seconds to come in with a name
+    #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", default_value_t = 60, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    handshake_timeout: u32,
+    /// Lines a second a client may say; 0 is no limit
+    #[arg(long, env = "CHAT_RATE", default_value_t = 10, value_name = "LINES")]
+    rate: u32,
+    /// Lines a client may say at once
+    #[arg(long, env = "CHAT_BURST", default_value_t = 50, value_name = "LINES",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    burst: u32,
+    /// KiB asked of the kernel for what a client has not yet read
+    #[arg(long, env = "CHAT_SEND_BUFFER", default_value_t = 256, value_name = "KIB",
+          value_parser = clap::value_parser!(u32).range(1..=1024 * 1024))]
+    send_buffer: u32,
+    /// Seconds after which a silent, vanished client is given up
+    #[arg(long, env = "CHAT_KEEPALIVE", default_value_t = 45, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=32_767))]
+    keepalive: u32,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"))
+        .format_target(false)
+        .init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            error!("{problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> anyhow::Result<()> {
+    raise_open_files();
+    let options = Options {
+        max_clients: flags.max_clients,
+        max_per_address: flags.max_per_address,
+        handshake_timeout: Duration::from_secs(flags.handshake_timeout.into()),
+        rate: flags.rate,
+        burst: flags.burst,
+        send_buffer: flags.send_buffer as usize * 1024,
+        keepalive: Duration::from_secs(flags.keepalive.into()),
+    };
+    let server = Arc::new(Server::bind(&flags.bind, options)?);
+
+    let was_told = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the second signal finds the flag up, and ends the program at once.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, was_told.clone())
+            .and_then(|_| signal_hook::flag::register(signal, was_told.clone()))
+            .context("cannot listen for signals")?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
+    let told = server.clone();
+    thread::Builder::new()
+        .spawn(move || {
+            if signals.forever().next().is_some() {
+                info!("shutting down; once more ends it at once");
+                told.shut_down();
+            }
+        })
+        .context("cannot start the thread that waits for signals")?;
+
+    announce(server.address());
+    server.run();
+    info!("bye");
+    Ok(())
+}
+
+/// Every client is an open file, and the usual soft limit is 1,024.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        log::warn!("cannot raise the limit of open files: {}", error.desc());
+    }
+}
+
+/// Says where it listens, and what others have to type to come in (RF-10).
+fn announce(address: SocketAddr) {
+    info!("listening on {address}");
+    let port = address.port();
+    if !address.ip().is_unspecified() {
+        return invite(address.ip(), port);
+    }
+    // Without a list of addresses there is nothing to suggest, and nothing is lost.
+    let mut interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.retain(|i| i.is_oper_up() && !i.is_loopback() && !i.is_link_local());
+    interfaces.retain(|i| i.ip().is_ipv4() || address.is_ipv6());
+    interfaces.sort_by_key(|i| i.ip().is_ipv6());
+    if interfaces.is_empty() {
+        invite(IpAddr::from([127, 0, 0, 1]), port);
+    }
+    for interface in interfaces {
+        invite(interface.ip(), port);
+    }
+}
+
+fn invite(ip: IpAddr, port: u16) {
+    info!("others join with: chat-client --host {ip} --port {port}");
+}

@@ -1,0 +1,25 @@
+//! How long a silent, vanished peer is believed in; the same on both sides.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+
+/// Makes the kernel give `stream` up once its peer has been silent for `patience`, at least a
+/// second: its reads and writes then fail with `TimedOut`. Fails where the options cannot be set.
+///
+/// On Linux `TCP_USER_TIMEOUT` overrides the count of probes and also covers data that is never
+/// acknowledged (tcp(7)), so both come from one figure. Elsewhere the probes alone decide.
+pub fn give_up_after(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    let second = Duration::from_secs(1);
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new()
+        .with_time((patience / 2).max(second))
+        .with_interval((patience / 6).max(second))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&probes)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(patience.max(second)))?;
+    Ok(())
+}

@@ -1,0 +1,6 @@
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+//! x
+pub mod keepalive;
+pub mod protocol;
+pub mod server;

@@ -1,0 +1,57 @@
+use std::borrow::Cow;
+use std::fmt;
+
+/// Words that are safe on any screen: no control characters, nothing that reorders or hides.
+///
+/// Tabs became a space; every other control character (C0, DEL, C1), bidirectional and invisible
+/// format character became U+FFFD. The joiners and VS16, which emoji and Persian need, stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// Cleans `raw`; borrows it when there is nothing to clean.
+    pub fn new(raw: &'a str) -> Self {
+        // Bytes from space to tilde are by far the most common line, and clean by themselves.
+        let printable = raw.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if printable || !raw.contains(is_unsafe) {
+            return Text(Cow::Borrowed(raw));
+        }
+        let clean = |c| match c {
+            '\t' => ' ',
+            c if is_unsafe(c) => char::REPLACEMENT_CHARACTER,
+            c => c,
+        };
+        Text(Cow::Owned(raw.chars().map(clean).collect()))
+    }
+
+    /// The cleaned words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same words, free of the line they were read from.
+    pub fn into_owned(self) -> Text<'static> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether `c` can move a cursor, colour a screen, turn text around or hide in it.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}'                     // soft hyphen: shown by some, hidden by others
+            | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' // direction
+            | '\u{2066}'..='\u{2069}'    // direction, isolated
+            | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' // no width
+            | '\u{206a}'..='\u{206f}'    // deprecated format characters
+            | '\u{2028}' | '\u{2029}'    // line and paragraph separators
+            | '\u{fff9}'..='\u{fffb}'    // interlinear annotation
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand and music format
+            | '\u{e0000}'..='\u{e007f}') // tags
+}

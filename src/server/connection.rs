@@ -1,0 +1,155 @@
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::libc::MSG_DONTWAIT;
+use socket2::SockRef;
+
+use super::Options;
+use crate::keepalive;
+
+/// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
+/// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+
+/// The most slices `sendmsg` takes (`UIO_MAXIOV`); more is `EMSGSIZE`.
+const MOST_SLICES: usize = 1024;
+
+/// How long a client may take to close its side after the last line it was sent.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// One client's socket: the only place that sends to a client, and the only one that receives.
+pub struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    closed: AtomicBool,
+}
+
+/// Why a delivery did not reach the kernel whole. Nothing more may be sent after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Undelivered {
+    /// The send buffer had no room for it: the client does not read.
+    #[error("the client does not read what it is sent")]
+    Slow,
+    /// The connection is broken, or was closed here.
+    #[error("the connection is broken")]
+    Lost,
+}
+
+impl Connection {
+    /// Takes over an accepted socket and sets its options: blocking, no delay, buffers and
+    /// keepalive as `options` say. Fails when the peer is already gone.
+    pub fn new(stream: TcpStream, peer: SocketAddr, options: &Options) -> io::Result<Self> {
+        let socket = SockRef::from(&stream);
+        socket.set_send_buffer_size(options.send_buffer)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_tcp_nodelay(true)?;
+        keepalive::give_up_after(&stream, options.keepalive)?;
+        Ok(Connection {
+            stream,
+            peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Where the client is, IPv4 as IPv4 also on a socket for both.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Hands whole lines to the kernel, whose send buffer is the client's queue.
+    ///
+    /// MUST NOT block: nobody waits for a slow reader. MUST NOT be called again after an error:
+    /// the kernel may have taken half a line.
+    pub fn send(&self, lines: &[IoSlice]) -> Result<(), Undelivered> {
+        if lines.len() > MOST_SLICES {
+            let one: Vec<u8> = lines
+                .iter()
+                .flat_map(|lines| lines.iter().copied())
+                .collect();
+            return self.send(&[IoSlice::new(&one)]);
+        }
+        let length: usize = lines.iter().map(|lines| lines.len()).sum();
+        let socket = SockRef::from(&self.stream);
+        loop {
+            let sent = match lines {
+                [one] => socket.send_with_flags(one, MSG_DONTWAIT),
+                many => socket.send_vectored_with_flags(many, MSG_DONTWAIT),
+            };
+            return match sent {
+                Ok(sent) if sent == length => Ok(()),
+                Ok(_) => Err(Undelivered::Slow),
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => continue,
+                    ErrorKind::WouldBlock => Err(Undelivered::Slow),
+                    _ => Err(Undelivered::Lost),
+                },
+            };
+        }
+    }
+
+    /// Says that nothing more will be sent, so that what was sent arrives, and that nothing more
+    /// is listened to.
+    pub fn finish(&self) {
+        self.closed.store(true, Ordering::Release);
+        // It fails when the peer is gone, which is as finished as it gets.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection at once and throws away what it was still to be sent: otherwise the
+    /// kernel would keep it for a client that does not read. Frees whoever is blocked in a read.
+    pub fn cut(&self) {
+        self.closed.store(true, Ordering::Release);
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether it was finished or cut.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Reads and forgets, until the client closes its side or has had a second for it. To close a
+    /// socket with unread input resets it, and loses the last line sent (RFC 2525, section 2.17).
+    pub fn drain(&self) {
+        let deadline = Instant::now() + LINGER;
+        let mut scrap = [0; 1024];
+        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+            let patience = left.max(Duration::from_millis(1));
+            let read = self
+                .stream
+                .set_read_timeout(Some(patience))
+                .and_then(|()| (&self.stream).read(&mut scrap));
+            match read {
+                Ok(0) => return,
+                Err(error) if error.kind() != ErrorKind::Interrupted => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Bounds the wait of each read; `None` waits for ever.
+    pub fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(patience)
+    }
+
+    /// Whether a read would find something now: a line, the end or an error.
+    pub fn has_input(&self) -> bool {
+        let mut one = [std::mem::MaybeUninit::uninit()];
+        let flags = MSG_DONTWAIT | nix::libc::MSG_PEEK;
+        let peeked = SockRef::from(&self.stream).recv_with_flags(&mut one, flags);
+        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
+impl Read for &Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&self.stream).read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => return read,
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use super::lock;
+use crate::protocol::Farewell;
+
+/// A token bucket: holds `burst` tokens, gains `rate` of them a second, and may fall into debt,
+/// which its owner waits off.
+pub struct TokenBucket {
+    rate: f64,
+    burst: f64,
+    tokens: f64,
+    counted: Instant,
+}
+
+impl TokenBucket {
+    /// Full at `now`. A rate of 0 is no limit.
+    pub fn new(rate: u32, burst: u32, now: Instant) -> Self {
+        TokenBucket {
+            rate: rate.into(),
+            burst: burst.into(),
+            tokens: burst.into(),
+            counted: now,
+        }
+    }
+
+    /// Takes one token at `now` and says how long to wait before using it.
+    pub fn take(&mut self, now: Instant) -> Duration {
+        if self.rate == 0.0 {
+            return Duration::ZERO;
+        }
+        let gained = now.saturating_duration_since(self.counted).as_secs_f64() * self.rate;
+        self.tokens = (self.tokens + gained).min(self.burst) - 1.0;
+        self.counted = now;
+        Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
+    }
+}
+
+/// Counts who is connected, in all and from each address, those still at the door included.
+#[derive(Clone)]
+pub struct Door(Arc<Mutex<Count>>, Arc<Condvar>);
+
+struct Count {
+    /// With a place in the house, and being told that there is none.
+    inside: usize,
+    refused: usize,
+    by_address: HashMap<IpAddr, usize>,
+    max_clients: usize,
+    /// 0 is no limit.
+    max_per_address: usize,
+}
+
+/// How many may be told at once that they cannot come in; beyond that they are only cut off, so
+/// that a storm of connections cannot take a thread each.
+const MOST_REFUSALS: usize = 64;
+
+/// A place among the connections; given back when dropped.
+pub struct Admission {
+    door: Door,
+    /// `None` for one who is only told to go.
+    address: Option<IpAddr>,
+}
+
+impl Door {
+    /// A house with room for `max_clients`, at most `max_per_address` of them from one address (0:
+    /// no limit).
+    pub fn new(max_clients: usize, max_per_address: usize) -> Self {
+        let count = Count {
+            inside: 0,
+            refused: 0,
+            by_address: HashMap::new(),
+            max_clients,
+            max_per_address,
+        };
+        Door(Arc::new(Mutex::new(count)), Arc::new(Condvar::new()))
+    }
+
+    /// Counts a connection from `ip`, with the farewell to send it off with when the house, or
+    /// its address's part of it, is full. `None` when too many are being sent off already.
+    pub fn admit(&self, ip: IpAddr) -> Option<(Admission, Option<Farewell>)> {
+        let address = counted_as(ip);
+        let mut count = lock(&self.0);
+        let theirs = count.by_address.get(&address).copied().unwrap_or(0);
+        let refusal = if count.inside >= count.max_clients {
+            Some(Farewell::ServerFull)
+        } else if count.max_per_address != 0 && theirs >= count.max_per_address {
+            Some(Farewell::TooManyConnections)
+        } else {
+            None
+        };
+        match refusal {
+            Some(_) if count.refused >= MOST_REFUSALS => return None,
+            Some(_) => count.refused += 1,
+            None => {
+                count.inside += 1;
+                *count.by_address.entry(address).or_default() += 1;
+            }
+        }
+        let admission = Admission {
+            door: self.clone(),
+            address: refusal.is_none().then_some(address),
+        };
+        Some((admission, refusal))
+    }
+
+    /// Waits until nobody is connected, but no longer than `patience`.
+    pub fn wait_until_empty(&self, patience: Duration) {
+        let busy = |count: &mut Count| count.inside + count.refused > 0;
+        drop(self.1.wait_timeout_while(lock(&self.0), patience, busy));
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut count = lock(&self.door.0);
+        let Some(address) = self.address else {
+            count.refused -= 1;
+            self.door.1.notify_all();
+            return;
+        };
+        count.inside -= 1;
+        if let Some(theirs) = count.by_address.get_mut(&address) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                count.by_address.remove(&address);
+            }
+        }
+        self.door.1.notify_all();
+    }
+}
+
+/// IPv4 stays itself, also when mapped into IPv6; of IPv6, one network (/64) is one address, for
+/// that is what one customer gets (RFC 6177).
+fn counted_as(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}

@@ -1,0 +1,266 @@
+//! The server: binds, accepts, gives each client a thread, and shuts down.
+
+mod connection;
+mod delivery;
+mod limits;
+mod outbox;
+mod registry;
+mod session;
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use log::{debug, error, info, warn};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::protocol::Farewell;
+use connection::Connection;
+use limits::{Admission, Door};
+use registry::Registry;
+
+/// How many connections the kernel holds for us until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// How long to leave the listener alone when accepting fails, instead of failing in a spin.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long those in the room may take to close their side once the server has said farewell.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A session needs little; what it touches of this stays resident.
+const STACK: usize = 256 * 1024;
+
+/// How the server is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections in all.
+    pub max_clients: usize,
+    /// Connections from one address; 0 is no limit.
+    pub max_per_address: usize,
+    /// How long a client may take to come in with a name.
+    pub handshake_timeout: Duration,
+    /// Lines a second that a client may say; 0 is no limit.
+    pub rate: u32,
+    /// Lines that a client may say at once.
+    pub burst: u32,
+    /// Bytes asked of the kernel for what a client has not yet taken; Linux doubles it (socket(7)).
+    pub send_buffer: usize,
+    /// How long a silent, vanished peer is believed in.
+    pub keepalive: Duration,
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Not an address or a host name with a port, or the name has no address.
+    #[error("{address:?} is no address to listen on ({reason}); give one like 0.0.0.0:50001")]
+    Unresolvable {
+        /// As given.
+        address: String,
+        /// In the words of the resolver.
+        reason: String,
+    },
+    /// Another program listens there.
+    #[error("{0} is in use by another program; choose another port, or stop that program")]
+    InUse(SocketAddr),
+    /// No interface of this machine has the address.
+    #[error("{0} is not an address of this machine; 0.0.0.0 stands for all it has")]
+    NotOurs(SocketAddr),
+    /// The port is reserved.
+    #[error("no permission to listen on {0}; choose a port from 1024 on")]
+    NoPermission(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {address}: {reason}")]
+    Other {
+        /// Where.
+        address: SocketAddr,
+        /// In the words of the system.
+        reason: String,
+    },
+}
+
+/// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
+/// another thread.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    options: Options,
+    registry: Registry,
+    door: Door,
+    closing: AtomicBool,
+}
+
+impl Server {
+    /// Listens on `address`: an IP address or a host name, and a port; port 0 is any free one. Of
+    /// several addresses of a host, the first that can be had.
+    pub fn bind(address: &str, options: Options) -> Result<Server, BindError> {
+        let unresolvable = |reason: String| BindError::Unresolvable {
+            address: address.to_owned(),
+            reason,
+        };
+        let candidates = address
+            .to_socket_addrs()
+            .map_err(|e| unresolvable(e.to_string()))?;
+        let mut failure = unresolvable("it has no address".to_owned());
+        for candidate in candidates {
+            match listen(candidate).and_then(|listener| Ok((listener.local_addr()?, listener))) {
+                Ok((address, listener)) => {
+                    return Ok(Server {
+                        listener,
+                        address,
+                        registry: Registry::default(),
+                        door: Door::new(options.max_clients, options.max_per_address),
+                        options,
+                        closing: AtomicBool::new(false),
+                    });
+                }
+                Err(error) => failure = BindError::new(candidate, &error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Where it listens, with the true port when 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts clients and serves each in a thread of its own. Returns after
+    /// [`shut_down`](Self::shut_down), when all of them have ended.
+    pub fn run(&self) {
+        thread::scope(|scope| {
+            // What is told once an episode is told again after a success.
+            let mut failing = false;
+            while let (accepted, false) = (self.listener.accept(), self.is_closing()) {
+                let received =
+                    accepted.and_then(|(stream, peer)| self.receive(scope, stream, peer));
+                match received {
+                    Ok(()) => failing = false,
+                    Err(error) if is_peers_fault(&error) => {
+                        debug!("a client did not wait: {error}")
+                    }
+                    Err(error) => {
+                        if !failing {
+                            warn!("cannot take in more clients for now: {}", plain(&error));
+                        }
+                        failing = true;
+                        thread::sleep(BACK_OFF);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Gives a connection its thread, or turns it away. Fails when there is no thread to be had.
+    fn receive<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<()> {
+        let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
+        info!("connection from {}", connection.peer());
+        let Some((admission, refusal)) = self.door.admit(peer.ip()) else {
+            return Ok(());
+        };
+        let theirs = connection.clone();
+        let serve = move || self.serve(&theirs, admission, refusal);
+        let spawned = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, serve);
+        if let Err(error) = spawned {
+            session::turn_away(&connection, Farewell::ServerFull);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// What fails in here ends this session only.
+    fn serve(&self, connection: &Arc<Connection>, admission: Admission, refusal: Option<Farewell>) {
+        let served = panic::catch_unwind(AssertUnwindSafe(|| match refusal {
+            None => session::serve(self, connection),
+            Some(farewell) => session::say_farewell(connection, farewell),
+        }));
+        if served.is_err() {
+            error!("the session of {} failed, and ends", connection.peer());
+        }
+        drop(admission);
+    }
+
+    /// Ends [`run`](Self::run): no new clients, `BYE shutdown` to all after what is queued, and a
+    /// second for it to arrive.
+    pub fn shut_down(&self) {
+        self.closing.store(true, Ordering::Release);
+        // Wakes the thread that waits for a client. If it cannot be reached, it is not waiting.
+        let own = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let _ = TcpStream::connect_timeout(&(own, self.address.port()).into(), GRACE / 4);
+        let everyone = self.registry.close();
+        self.door.wait_until_empty(GRACE);
+        for connection in everyone {
+            connection.cut();
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+}
+
+impl BindError {
+    fn new(address: SocketAddr, error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::AddrInUse => BindError::InUse(address),
+            ErrorKind::AddrNotAvailable => BindError::NotOurs(address),
+            ErrorKind::PermissionDenied => BindError::NoPermission(address),
+            _ => BindError::Other {
+                address,
+                reason: plain(error),
+            },
+        }
+    }
+}
+
+/// The standard library's listener has a backlog of 128, too short for a room that comes in at
+/// once.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restarted server gets its port back while old connections are in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Whether accepting failed for something the other side did (accept(2)), so that the next may
+/// well succeed.
+fn is_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    ) || error.kind() == ErrorKind::InvalidInput
+}
+
+/// The system's words without its number, which tells a person nothing.
+fn plain(error: &io::Error) -> String {
+    let words = error.to_string();
+    let end = words.find(" (os error").unwrap_or(words.len());
+    words[..end].to_lowercase()
+}
+
+/// A panic elsewhere does not make what the lock guards unusable: every change under it is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

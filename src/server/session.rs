@@ -1,0 +1,293 @@
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::debug;
+
+use super::Server;
+use super::connection::Connection;
+use super::limits::TokenBucket;
+use super::outbox::{Outbox, Post, write_line};
+use super::registry::{NoSeat, Seat};
+use crate::protocol::{
+    COMMANDS, Command, CommandError, CommandKind, Event, Farewell, LINE_LIMIT, LeaveReason, Line,
+    LineReader, NAME_LIMIT, Refusal, RefusalCode, Text, Username, UsernameError,
+};
+
+/// How often a name may be tried.
+const ATTEMPTS: usize = 5;
+
+/// How many bytes one session collects before it posts them.
+const FULL: usize = 64 * 1024;
+
+/// How long a session that waits goes without looking whether its wait is over for another
+/// reason: the server closes, or the client was found not to read.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// One client's thread: from the name prompt to the last line.
+struct Session<'a> {
+    server: &'a Server,
+    connection: &'a Arc<Connection>,
+    lines: LineReader<&'a Connection>,
+    bucket: TokenBucket,
+    told_to_slow_down: bool,
+}
+
+/// How a client did not get in.
+enum Turned {
+    /// With these last words.
+    Away(Farewell),
+    /// It left by itself.
+    Back,
+}
+
+/// Serves one client until it is gone, and its seat, if it had one, is free again.
+pub fn serve(server: &Server, connection: &Arc<Connection>) {
+    let options = &server.options;
+    let mut session = Session {
+        server,
+        connection,
+        lines: LineReader::new(&**connection, LINE_LIMIT),
+        bucket: TokenBucket::new(options.rate, options.burst, Instant::now()),
+        told_to_slow_down: false,
+    };
+    match session.come_in() {
+        Ok(seat) => {
+            if let Err(error) = session.talk(seat) {
+                debug!("{}: {error}", connection.peer());
+            }
+            connection.drain();
+        }
+        Err(Turned::Away(farewell)) => say_farewell(connection, farewell),
+        Err(Turned::Back) => {}
+    }
+}
+
+/// Tells a client who is not in the room that it has to go, and sees to it that it arrives.
+pub fn say_farewell(connection: &Connection, farewell: Farewell) {
+    turn_away(connection, farewell);
+    connection.drain();
+}
+
+/// The same without the wait, for whoever has other clients to think of.
+pub fn turn_away(connection: &Connection, farewell: Farewell) {
+    debug!("{} goes: {farewell}", connection.peer());
+    // One who cannot be told is gone already.
+    let _ = tell(connection, &Event::Goodbye(farewell));
+    connection.finish();
+}
+
+/// For those who are not in the room: there, everything goes through the registry.
+fn tell(connection: &Connection, event: &Event) -> Result<(), Turned> {
+    let mut line = Vec::new();
+    write_line(&mut line, event);
+    connection
+        .send(&[IoSlice::new(&line)])
+        .map_err(|_| Turned::Back)
+}
+
+impl Session<'_> {
+    /// Asks for a name until one is free, within the limits of the door.
+    fn come_in(&mut self) -> Result<Seat, Turned> {
+        let deadline = Instant::now() + self.server.options.handshake_timeout;
+        for _ in 0..ATTEMPTS {
+            tell(self.connection, &Event::AskUsername)?;
+            let refusal = match self.read_name(deadline)? {
+                Err(refusal) => refusal,
+                Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
+                    Ok(seat) => return Ok(seat),
+                    Err(NoSeat::Closed) => return Err(Turned::Away(Farewell::Shutdown)),
+                    Err(NoSeat::Taken) => refuse(RefusalCode::UsernameTaken, name.as_str()),
+                },
+            };
+            tell(self.connection, &refusal)?;
+        }
+        Err(Turned::Away(Farewell::TooManyAttempts))
+    }
+
+    /// The name on the next line, or what is wrong with it. The deadline is absolute: a byte now
+    /// and then does not move it.
+    fn read_name(&mut self, deadline: Instant) -> Result<Result<Username, Event<'static>>, Turned> {
+        loop {
+            match self.lines.next_line() {
+                Some(Line::Text(line))
+                    if matches!(Command::parse(line), Ok(Some(Command::Quit))) =>
+                {
+                    return Err(Turned::Away(Farewell::Quit));
+                }
+                Some(Line::Text(line)) => {
+                    return Ok(line.parse().map_err(|error| refuse_name(&error)));
+                }
+                Some(bad) => return Ok(Err(refuse_line(bad))),
+                None => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.server.is_closing() {
+                return Err(Turned::Away(Farewell::Shutdown));
+            }
+            if left.is_zero() {
+                return Err(Turned::Away(Farewell::HandshakeTimeout));
+            }
+            let patience = left.min(GLANCE).max(Duration::from_millis(1));
+            self.connection
+                .set_patience(Some(patience))
+                .map_err(|_| Turned::Back)?;
+            match self.lines.fill() {
+                Ok(0) if self.lines.has_rest() => {}
+                Ok(0) => return Err(Turned::Back),
+                Err(error) if !is_timeout(&error) => return Err(Turned::Back),
+                _ => {}
+            }
+        }
+    }
+
+    /// Listens until the client leaves, and gives the seat back.
+    fn talk(&mut self, mut seat: Seat) -> io::Result<()> {
+        self.connection.set_patience(None)?;
+        loop {
+            if !self.hear(&mut seat) {
+                return Ok(());
+            }
+            if self.lines.has_grown() && !self.connection.has_input() {
+                self.lines.shrink();
+            }
+            if self.lines.fill()? == 0 && !self.lines.has_rest() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what the lines that came ask for; `false` when the client leaves or was sent off.
+    fn hear(&mut self, seat: &mut Seat) -> bool {
+        let mut outbox = Outbox::default();
+        let goes_on = loop {
+            let Some(line) = self.lines.next_line() else {
+                break true;
+            };
+            let wait = self.bucket.take(Instant::now());
+            if !wait.is_zero() {
+                if !self.told_to_slow_down {
+                    self.told_to_slow_down = true;
+                    outbox.tell(seat.occupant(), &slow_down(self.server.options.rate));
+                }
+                self.server.registry.post(std::mem::take(&mut outbox));
+                pause(self.connection, wait);
+            }
+            if self.connection.is_closed() {
+                break false;
+            }
+            let me = seat.occupant();
+            match read(line) {
+                Ok(None) => {}
+                Ok(Some(Command::Say(text))) => {
+                    let from = me.name.clone();
+                    outbox.say(me, &Event::Message { from, text });
+                }
+                Ok(Some(Command::Act(text))) => {
+                    let from = me.name.clone();
+                    outbox.say(me, &Event::Action { from, text });
+                }
+                Ok(Some(Command::Private { to, text })) => match to.parse() {
+                    Ok(to) => outbox.confide(me, to, &text),
+                    Err(_) => outbox.tell(me, &refuse(RefusalCode::NoSuchUser, to)),
+                },
+                Ok(Some(Command::Who)) => outbox.posts.push(Post::Asked { by: me.clone() }),
+                Ok(Some(Command::Help)) => {
+                    help().for_each(|line| outbox.tell(me, &line));
+                }
+                Ok(Some(Command::Reply(_))) => {
+                    // Who wrote last is the client's to know.
+                    outbox.tell(me, &refuse(RefusalCode::UnknownCommand, "/r"));
+                }
+                Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
+                    Err(error) => outbox.tell(me, &refuse_name(&error)),
+                    Ok(new) if seat.rename(new.clone(), std::mem::take(&mut outbox)) => {}
+                    Ok(new) => {
+                        let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
+                        outbox.tell(seat.occupant(), &taken);
+                    }
+                },
+                Ok(Some(Command::Quit)) => {
+                    seat.reason = LeaveReason::Quit;
+                    break false;
+                }
+                Err(refusal) => outbox.tell(me, &refusal),
+            }
+            if outbox.bytes.len() >= FULL {
+                self.server.registry.post(std::mem::take(&mut outbox));
+            }
+        };
+        self.server.registry.post(outbox);
+        goes_on && !self.connection.is_closed()
+    }
+}
+
+/// Waits until the author's next line is due, or the connection was closed.
+fn pause(connection: &Connection, wait: Duration) {
+    let until = Instant::now() + wait;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        if connection.is_closed() {
+            return;
+        }
+        thread::sleep(left.min(GLANCE));
+    }
+}
+
+fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
+    let Line::Text(line) = line else {
+        return Err(refuse_line(line));
+    };
+    Command::parse(line).map_err(|error| match error {
+        CommandError::Unknown(word) => refuse(RefusalCode::UnknownCommand, word),
+        CommandError::MissingArgument(word) => refuse(RefusalCode::MissingArgument, word),
+    })
+}
+
+fn refuse(code: RefusalCode, detail: &str) -> Event<'static> {
+    let detail = Text::new(detail).into_owned();
+    Event::Refused(Refusal { code, detail })
+}
+
+fn refuse_line(line: Line) -> Event<'static> {
+    match line {
+        Line::TooLong => refuse(RefusalCode::LineTooLong, &LINE_LIMIT.to_string()),
+        Line::NotUtf8 | Line::Text(_) => refuse(RefusalCode::NotUtf8, ""),
+    }
+}
+
+fn refuse_name(error: &UsernameError) -> Event<'static> {
+    match error {
+        UsernameError::Empty => refuse(RefusalCode::UsernameEmpty, ""),
+        UsernameError::TooLong => refuse(RefusalCode::UsernameTooLong, &NAME_LIMIT.to_string()),
+        UsernameError::Invalid(name) => refuse(RefusalCode::UsernameInvalid, name),
+    }
+}
+
+fn slow_down(rate: u32) -> Event<'static> {
+    let text = format!(
+        "you write faster than {rate} lines a second; the rest follows slowly, none is lost"
+    );
+    let text = Text::new(&text).into_owned();
+    Event::Info { text }
+}
+
+/// For a person without the client; the client has its own words.
+fn help() -> impl Iterator<Item = Event<'static>> {
+    let known = COMMANDS
+        .iter()
+        .filter(|spec| spec.kind != CommandKind::Reply);
+    known.map(|spec| {
+        let mut text = spec.names.join(", ");
+        if !spec.arguments.is_empty() {
+            text = format!("{text} {}", spec.arguments);
+        }
+        let text = format!("{text}: {}", spec.summary);
+        let text = Text::new(&text).into_owned();
+        Event::Info { text }
+    })
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
