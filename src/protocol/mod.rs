@@ -30,7 +30,7 @@ pub use command::{COMMANDS, Command, CommandError, CommandKind, CommandSpec};
 pub use event::{Event, Farewell, LeaveReason, Refusal, RefusalCode, UnknownEvent};
 pub use lines::{Line, LineReader};
 pub use text::Text;
-pub use username::{NAME_LIMIT, Username, UsernameError};
+pub use username::{NAME_LIMIT, Username, UsernameError, fold};
 
 /// The most bytes of a line that a client may send, and of a `USERS` line; the line end is not
 /// counted.

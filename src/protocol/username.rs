@@ -72,7 +72,7 @@ impl FromStr for Username {
         if !is_valid(&display) {
             return Err(UsernameError::Invalid(typed.to_owned()));
         }
-        let fold = fold(&fold(&display));
+        let fold = fold(&display);
         // The look-alikes of small letters are not those of capitals, so the skeleton may bring
         // both back together only after the fold.
         let key = skeleton(&fold).collect();
@@ -84,10 +84,14 @@ impl FromStr for Username {
     }
 }
 
-/// Done twice it is stable for every character; once, it is not for some (`ẞ`, `ǰ`).
-fn fold(name: &str) -> String {
-    let upper: String = name.nfkd().flat_map(char::to_uppercase).collect();
-    upper.to_lowercase().nfkc().collect()
+/// The form without case of a name, or of the beginning of one.
+pub fn fold(name: &str) -> String {
+    let once = |name: &str| -> String {
+        let upper: String = name.nfkd().flat_map(char::to_uppercase).collect();
+        upper.to_lowercase().nfkc().collect()
+    };
+    // Twice, it is stable for every character; once, it is not for some (`ẞ`, `ǰ`).
+    once(&once(name))
 }
 
 fn is_valid(name: &str) -> bool {

@@ -1,0 +1,216 @@
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustyline::completion::{Completer, Pair};
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::MemHistory;
+use rustyline::validate::Validator;
+use rustyline::{Behavior, ColorMode, Config, Context, Editor, ExternalPrinter, Helper};
+
+use super::Problem;
+use super::render::Screen;
+use super::session::Session;
+use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};
+
+/// How many lines may wait to be printed above the line being edited.
+const WAITING: usize = 4096;
+
+/// How many of them are printed at once: one by one, each would redraw the line being edited.
+const AT_ONCE: usize = 1000;
+
+/// How many names completion offers at most: a long list would push the talk off the screen.
+const CANDIDATES: usize = 8;
+
+/// Where typed lines come from.
+pub enum Prompt {
+    /// A line editor, on a terminal.
+    Editor {
+        editor: Box<Editor<Completion, MemHistory>>,
+        printing: JoinHandle<()>,
+    },
+    /// Plain lines, from a pipe or a terminal that wants nothing more.
+    Plain {
+        lines: LineReader<File>,
+        input: File,
+    },
+}
+
+/// What was typed.
+pub enum Typed {
+    /// These lines: several when they were pasted at once.
+    Lines(String),
+    /// A line that cannot be sent, for it is too long.
+    TooLong,
+    /// A line that cannot be sent, for it is not UTF-8.
+    NotUtf8,
+    /// The end of the input, or Ctrl-C, or the session ends.
+    End,
+}
+
+impl Prompt {
+    /// The line editor, and the screen above it. `None` where there is no terminal for it: it
+    /// needs one on both sides, and one that can move its cursor.
+    pub fn editor(session: &Arc<Session>, color: bool) -> Option<(Prompt, Screen)> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return None;
+        }
+        let config = Config::builder()
+            .behavior(Behavior::Stdio)
+            .color_mode(if color {
+                ColorMode::Enabled
+            } else {
+                ColorMode::Disabled
+            })
+            // Otherwise an ambiguous Tab withholds what arrives until the next key.
+            .completion_show_all_if_ambiguous(true)
+            .completion_prompt_limit(usize::MAX)
+            .bracketed_paste(true)
+            .build();
+        let mut editor = Editor::with_history(config, MemHistory::new()).ok()?;
+        let printer = editor.create_external_printer().ok()?;
+        // Without a helper, rustyline shows the prompt without its colours.
+        editor.set_helper(Some(Completion(session.clone())));
+        let (sender, waiting) = sync_channel(WAITING);
+        let printing = thread::Builder::new()
+            .spawn(move || print_all(printer, &waiting))
+            .ok()?;
+        let editor = Box::new(editor);
+        Some((
+            Prompt::Editor { editor, printing },
+            Screen::AboveEditor(sender),
+        ))
+    }
+
+    /// Plain lines from standard input.
+    pub fn plain() -> Result<Prompt, Problem> {
+        // Not the standard library's handle: its buffer would hide lines from poll(2).
+        let input = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+        let (input, lines) = input()
+            .and_then(|first| Ok((first, input()?)))
+            .map_err(|error| Problem::System(error.to_string()))?;
+        let lines = LineReader::new(lines, LINE_LIMIT);
+        Ok(Prompt::Plain { lines, input })
+    }
+
+    /// Waits for what is typed next, or for the session to end.
+    pub fn read(&mut self, session: &Session, prompt: &str) -> Typed {
+        match self {
+            Prompt::Editor { editor, .. } => {
+                if session.is_ending() {
+                    return Typed::End;
+                }
+                let styled = format!("{}{prompt}{0:#}", anstyle::Style::new().bold());
+                match editor.readline(&(prompt, styled)) {
+                    Ok(text) => {
+                        // It fails only for a history in a file.
+                        let _ = editor.add_history_entry(&text);
+                        Typed::Lines(text)
+                    }
+                    // What is half typed when the input ends is not sent.
+                    Err(_) => Typed::End,
+                }
+            }
+            Prompt::Plain { lines, input } => read_plain(session, lines, input),
+        }
+    }
+
+    /// Gives the terminal back and shows what still waits. `screen` has to be the last one that
+    /// can show anything above this editor.
+    pub fn close(self, screen: Screen) {
+        drop(screen);
+        if let Prompt::Editor { editor, printing } = self {
+            // In this order: the editor's end frees a printer that waits for it.
+            drop(editor);
+            let _ = printing.join();
+        }
+    }
+}
+
+fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> Typed {
+    loop {
+        match lines.next_line() {
+            Some(Line::Text(line)) => return Typed::Lines(line.to_owned()),
+            Some(Line::TooLong) => return Typed::TooLong,
+            Some(Line::NotUtf8) => return Typed::NotUtf8,
+            None if session.is_ending() => return Typed::End,
+            None => {}
+        }
+        // Unlike a read, poll(2) comes back after any signal.
+        let mut ready = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            Err(_) => return Typed::End,
+            Ok(_) => {}
+        }
+        match lines.fill() {
+            Ok(0) if !lines.has_rest() => return Typed::End,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Typed::End,
+            _ => {}
+        }
+    }
+}
+
+/// The body of the printing thread, and the only caller of `print`: it may wait, for instance
+/// while somebody searches the history.
+fn print_all(mut printer: impl ExternalPrinter, waiting: &Receiver<String>) {
+    while let Ok(mut lines) = waiting.recv() {
+        lines.extend(waiting.try_iter().take(AT_ONCE));
+        if printer.print(lines.clone()).is_err() {
+            // The editor has ended in between; nothing is lost.
+            let _ = io::stdout().lock().write_all(lines.as_bytes());
+        }
+    }
+}
+
+/// Completes commands at the start of a line, and names everywhere.
+pub struct Completion(Arc<Session>);
+
+impl Completer for Completion {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = &line[..pos];
+        let start = before.rfind([' ', '\n']).map_or(0, |blank| blank + 1);
+        let begun = fold(&before[start..]);
+        let behind = if start == 0 { ": " } else { " " };
+        let candidate = |name: &str, behind: &str| Pair {
+            display: name.to_owned(),
+            replacement: format!("{name}{behind}"),
+        };
+        let candidates = if start == 0 && begun.starts_with('/') {
+            let names = COMMANDS.iter().flat_map(|spec| spec.names);
+            let fitting = names.filter(|name| fold(name).starts_with(&begun));
+            fitting.map(|name| candidate(name, " ")).collect()
+        } else {
+            let known = self.0.known();
+            let fitting = known
+                .others
+                .iter()
+                .filter(|name| name.fold().starts_with(&begun));
+            fitting
+                .take(CANDIDATES)
+                .map(|name| candidate(name.as_str(), behind))
+                .collect()
+        };
+        Ok((start, candidates))
+    }
+}
+
+impl Hinter for Completion {
+    type Hint = String;
+}
+impl Highlighter for Completion {}
+impl Validator for Completion {}
+impl Helper for Completion {}

@@ -1,0 +1,67 @@
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use super::render::{Painter, Screen};
+use super::session::Session;
+use super::{Ending, Problem};
+use crate::protocol::{EVENT_LIMIT, Event, Line, LineReader, Text};
+
+/// Shows what the server says until the connection ends, and then ends the session. The body of
+/// the receiver thread.
+pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, screen: Screen) {
+    let ending = listen(stream, session, &painter, &screen);
+    session.disconnect();
+    session.end(ending);
+}
+
+fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: &Screen) -> Ending {
+    let mut lines = LineReader::new(stream.by_ref(), EVENT_LIMIT);
+    loop {
+        match lines.fill() {
+            Ok(0) => return Ending::Failed(Problem::ConnectionClosed),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Ending::Failed(Problem::ConnectionLost(plain(&error))),
+        }
+        // What came together is shown with one write.
+        let mut batch = String::new();
+        while let Some(line) = lines.next_line() {
+            // What is no line of the protocol is shown as it is, but cleaned.
+            let Line::Text(line) = line else { continue };
+            let Ok(event) = line.parse::<Event>() else {
+                if !session.known().is_greeted {
+                    return Ending::Failed(Problem::NoChatServer);
+                }
+                painter.paint_unknown(&Text::new(line), &mut batch);
+                continue;
+            };
+            session.learn(&event);
+            match &event {
+                Event::Goodbye(farewell) => {
+                    let _ = screen.show(batch);
+                    return Ending::Dismissed(*farewell);
+                }
+                Event::Refused(refusal) => {
+                    // In its place among the lines, though it goes to another stream.
+                    let shown = screen.show(std::mem::take(&mut batch));
+                    screen.complain(painter.refusal(refusal));
+                    if shown.is_err() {
+                        return Ending::OutputClosed;
+                    }
+                }
+                event => painter.paint(event, &mut batch),
+            }
+        }
+        if screen.show(batch).is_err() {
+            return Ending::OutputClosed;
+        }
+    }
+}
+
+/// The system's words without its number, which tells a person nothing.
+pub fn plain(error: &io::Error) -> String {
+    let words = error.to_string();
+    let end = words.find(" (os error").unwrap_or(words.len());
+    words[..end].to_lowercase()
+}

@@ -1,0 +1,278 @@
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use anstyle::{Ansi256Color, AnsiColor, Style};
+use unicode_width::UnicodeWidthChar;
+
+use super::lang::Lang;
+use super::session::Session;
+use crate::protocol::{Event, Refusal, Text, Username};
+
+/// What rings the terminal's bell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bell {
+    /// Nothing.
+    Off,
+    /// Private messages, and one's own name.
+    Mentions,
+    /// Everything anybody says.
+    All,
+}
+
+/// Where lines go.
+#[derive(Clone)]
+pub enum Screen {
+    /// To standard output as they come, problems to standard error.
+    Plain,
+    /// To the thread that prints above the line being edited.
+    AboveEditor(SyncSender<String>),
+}
+
+impl Screen {
+    /// Shows whole lines. Fails when nobody reads them any more.
+    pub fn show(&self, lines: String) -> io::Result<()> {
+        match self {
+            _ if lines.is_empty() => Ok(()),
+            Screen::Plain => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(lines.as_bytes())?;
+                stdout.flush()
+            }
+            Screen::AboveEditor(printer) => printer
+                .send(lines)
+                .map_err(|_| io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Shows one line about a problem.
+    pub fn complain(&self, line: String) {
+        // There is nowhere to complain that a complaint could not be shown.
+        let _ = match self {
+            Screen::Plain => io::stderr().write_all(line.as_bytes()),
+            Screen::AboveEditor(_) => self.show(line),
+        };
+    }
+}
+
+/// How lines look.
+#[derive(Clone)]
+pub struct Painter {
+    pub lang: Lang,
+    pub color: bool,
+    /// Begin each line with the local time.
+    pub stamps: bool,
+    /// Wrap long lines under themselves, so that no text can look like a line of its own.
+    pub wraps: bool,
+    pub bell: Bell,
+    pub session: Arc<Session>,
+}
+
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+const PRIVATE: Style = AnsiColor::Magenta.on_default().bold();
+const PROBLEM: Style = AnsiColor::Red.on_default();
+const MENTION: Style = AnsiColor::Yellow.on_default().bold().invert();
+
+/// Colours that can be read on black and on white.
+const NAME_COLORS: [u8; 12] = [31, 33, 37, 64, 71, 97, 130, 133, 136, 162, 166, 168];
+
+/// A piece of a line in one style.
+struct Span(Style, String);
+
+impl Painter {
+    /// Adds the lines that show `event`. The text of a person stands behind their name in a form
+    /// that no name and no other event can have.
+    pub fn paint(&self, event: &Event, lines: &mut String) {
+        let lang = self.lang;
+        let mut rings = false;
+        let spans = match event {
+            Event::AskUsername | Event::Refused(_) | Event::Goodbye(_) => return,
+            Event::Welcome { name, people } => server(lang.welcome(name.as_str(), *people)),
+            Event::Join { name } => vec![Span(DIM, format!("--> {}", lang.joined(name.as_str())))],
+            Event::Leave { name, reason } => {
+                vec![Span(
+                    DIM,
+                    format!("<-- {}", lang.left(name.as_str(), *reason)),
+                )]
+            }
+            Event::Renamed { old, new } => server(lang.renamed(old.as_str(), new.as_str())),
+            Event::Users { total, names } => {
+                let names: Vec<&str> = names.iter().map(Username::as_str).collect();
+                server(lang.users(*total, &names.join(", ")))
+            }
+            Event::Info { text } => server(text.to_string()),
+            Event::Message { from, text } => {
+                let mut spans = vec![plain("<"), name_span(from), plain("> ")];
+                rings = self.add_text(text, &mut spans) || self.bell == Bell::All;
+                spans
+            }
+            Event::Action { from, text } => {
+                let mut spans = vec![Span(BOLD, "* ".to_owned()), name_span(from), plain(" ")];
+                rings = self.add_text(text, &mut spans) || self.bell == Bell::All;
+                spans
+            }
+            Event::Private { from, to, text } => {
+                let me = self.session.known().me.clone();
+                rings = Some(from) != me.as_ref();
+                let show = |name: &Username| match Some(name) == me.as_ref() {
+                    true => Span(PRIVATE, lang.you()),
+                    false => name_span(name),
+                };
+                vec![
+                    Span(PRIVATE, "[".to_owned()),
+                    show(from),
+                    Span(PRIVATE, " -> ".to_owned()),
+                    show(to),
+                    Span(PRIVATE, "] ".to_owned()),
+                    plain(text.as_str()),
+                ]
+            }
+        };
+        self.lay_out(spans, lines);
+        if rings && self.bell != Bell::Off {
+            // Before the line end, so that it belongs to the line.
+            lines.insert(lines.len() - 1, '\x07');
+        }
+    }
+
+    /// Adds a line that is none of the protocol's.
+    pub fn paint_unknown(&self, line: &Text, lines: &mut String) {
+        self.lay_out(vec![Span(DIM, format!("?? {line}"))], lines);
+    }
+
+    /// The line that shows why the server did not do what it was asked.
+    pub fn refusal(&self, refusal: &Refusal) -> String {
+        self.problem(self.lang.refusal(refusal))
+    }
+
+    /// A line about a problem.
+    pub fn problem(&self, sentence: String) -> String {
+        let mut lines = String::new();
+        self.lay_out(vec![Span(PROBLEM, format!("!! {sentence}"))], &mut lines);
+        lines
+    }
+
+    /// A line in the server's manner.
+    pub fn remark(&self, sentence: String, lines: &mut String) {
+        self.lay_out(server(sentence), lines);
+    }
+
+    /// Adds a text, one's own name made visible; says whether it was there.
+    fn add_text(&self, text: &Text, spans: &mut Vec<Span>) -> bool {
+        let me = self.session.known().me.clone();
+        let (Some(me), true) = (me, self.color || self.bell == Bell::Mentions) else {
+            spans.push(plain(text.as_str()));
+            return false;
+        };
+        let mut found = false;
+        for piece in words(text.as_str()) {
+            let is_me = piece.trim_matches(['-', '_']).parse() == Ok(me.clone());
+            found |= is_me;
+            let style = if is_me { MENTION } else { Style::new() };
+            spans.push(Span(style, piece.to_owned()));
+        }
+        found
+    }
+
+    /// Writes one line out of `spans`: stamped, coloured and wrapped as wished.
+    fn lay_out(&self, mut spans: Vec<Span>, lines: &mut String) {
+        let mut indent = 4;
+        if self.stamps {
+            let stamp = jiff::Zoned::now().strftime("%H:%M ").to_string();
+            indent += stamp.len();
+            spans.insert(0, Span(DIM, stamp));
+        }
+        let columns = match terminal_size::terminal_size() {
+            Some((width, _)) if self.wraps => usize::from(width.0).max(2 * indent + 2) - 1,
+            _ => usize::MAX,
+        };
+        let whole: String = spans.iter().map(|Span(_, text)| text.as_str()).collect();
+        let mut breaks = breaks(&whole, columns, indent).into_iter().peekable();
+        let mut at = 0;
+        for Span(style, text) in spans {
+            let style = if self.color { style } else { Style::new() };
+            lines.push_str(&style.render().to_string());
+            for c in text.chars() {
+                if breaks.next_if_eq(&at).is_some() {
+                    lines.push('\n');
+                    lines.extend(std::iter::repeat_n(' ', indent));
+                }
+                lines.push(c);
+                at += c.len_utf8();
+            }
+            lines.push_str(&style.render_reset().to_string());
+        }
+        lines.push('\n');
+    }
+}
+
+fn plain(text: &str) -> Span {
+    Span(Style::new(), text.to_owned())
+}
+
+fn server(sentence: String) -> Vec<Span> {
+    vec![Span(DIM, format!("-- {sentence}"))]
+}
+
+/// A name in its own colour, the same for everyone and in every run (FNV-1a of its key).
+fn name_span(name: &Username) -> Span {
+    let hash = name
+        .key()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    let color = NAME_COLORS[(hash % NAME_COLORS.len() as u64) as usize];
+    let style = Style::new()
+        .bold()
+        .fg_color(Some(Ansi256Color(color).into()));
+    Span(style, name.to_string())
+}
+
+/// Cuts a text into what could be names and what stands between them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_in_name = |c: char| {
+        c.is_alphanumeric()
+            || matches!(c, '-' | '_')
+            || unicode_normalization::char::is_combining_mark(c)
+    };
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let is_name = is_in_name(first);
+        let end = rest
+            .find(|c| is_in_name(c) != is_name)
+            .unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at(end);
+        rest = behind;
+        Some(piece)
+    })
+}
+
+/// Where to break `line` so that no row is wider than `columns`, later rows being indented:
+/// before a word, or inside one that is wider than a row.
+fn breaks(line: &str, columns: usize, indent: usize) -> Vec<usize> {
+    let mut breaks = Vec::new();
+    // The column after the characters so far, and where the word in progress began.
+    let (mut column, mut word, mut word_column) = (0, 0, 0);
+    for (at, c) in line.char_indices() {
+        let width = c.width().unwrap_or(0);
+        if column + width > columns {
+            let begins_row = word_column <= indent;
+            let (from, from_column) = if begins_row {
+                (at, column)
+            } else {
+                (word, word_column)
+            };
+            breaks.push(from);
+            column = indent + column - from_column;
+            (word, word_column) = (from, indent);
+        }
+        column += width;
+        if c == ' ' {
+            (word, word_column) = (at + 1, column);
+        }
+    }
+    breaks
+}
