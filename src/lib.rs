@@ -1,7 +1,46 @@
+//! A classic chat for the terminal: one server, many clients, plain lines over blocking TCP.
+//!
+//! # What lives where
+//!
+//! | place | what it knows |
+//! | --- | --- |
+//! | [`protocol`] | the lines both sides exchange: names, text, commands, events, framing. Pure: no sockets, no threads |
+//! | [`server`] | who is here, and how a line reaches all of them |
+//! | [`client`] | what a person types and sees |
+//! | [`net`] | what both sides ask of TCP |
+//! | `src/bin` | flags, logging, exit status; nothing else |
+//!
+//! `protocol` imports nothing of ours, and `server` and `client` never import each other.
+//!
+//! # How a line travels
+//!
+//! ```text
+//!  client                               server                                  client
+//!  stdin loop  (client::prompt)         session thread, one for each client     receiver thread
+//!     │                                 connection ─ the socket reads and sends   ▲
+//!     │ what was typed                     │                                      │ Event
+//!     ▼                                    ▼                                      │
+//!  socket ────────── TCP ───────────▶ LineReader ─▶ Command ─▶ outbox           LineReader
+//!                                                               │                 ▲
+//!                                          registry (the queue) ▼                 │
+//!                                          delivery ─▶ Event ─▶ one send a reader ─ TCP
+//! ```
+//!
+//! 1. The **session** thread of a client blocks in a read, takes what is there, cuts it into
+//!    lines and reads each as a command. What the commands ask for it collects in an **outbox**.
+//! 2. It posts the outbox to the **registry**. Whoever finds the queue empty becomes the
+//!    deliverer: it waits for the delivery before its own to end, and takes all that others have
+//!    queued meanwhile. So one line on a quiet server goes out at once, and under load lines that
+//!    pile up travel together, with one `send` for each reader however many they are.
+//! 3. The **delivery** applies the posts in their order (people come, go, talk and change names)
+//!    and sends each person what came of it. It never waits: the kernel's send buffer is each
+//!    client's queue, and whoever lets it fill up is dropped as `slow`.
+//! 4. The client's **receiver** thread reads events and paints them above the line being typed.
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-//! x
+
 pub mod client;
-pub mod keepalive;
+pub mod net;
 pub mod protocol;
 pub mod server;

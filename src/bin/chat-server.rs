@@ -1,17 +1,20 @@
 //! The server's flags, its log and its exit status.
 
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chat::server::{Options, Server};
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
-use log::{error, info};
+use env_logger::{Env, Target, WriteStyle};
+use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -63,13 +66,16 @@ struct Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"))
-        .format_target(false)
-        .init();
-    match run(flags) {
+    let result = Screen::start().and_then(|screen| {
+        let result = run(flags);
+        screen.wait();
+        result
+    });
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            error!("{problem:#}");
+            // If it cannot be said, the exit status says it.
+            let _ = writeln!(io::stderr(), "chat-server: {problem:#}");
             ExitCode::FAILURE
         }
     }
@@ -117,7 +123,7 @@ fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
-        log::warn!("cannot raise the limit of open files: {}", error.desc());
+        warn!("cannot raise the limit of open files: {}", error.desc());
     }
 }
 
@@ -143,4 +149,76 @@ fn announce(address: SocketAddr) {
 
 fn invite(ip: IpAddr, port: u16) {
     info!("others join with: chat-client --host {ip} --port {port}");
+}
+
+/// Log lines on their way to standard error, which may stand still (Ctrl-S, a full pipe): what
+/// does not fit in here is lost, and nobody waits.
+#[derive(Clone)]
+struct Screen {
+    lines: SyncSender<Vec<u8>>,
+    /// Queued and not yet written.
+    waiting: Arc<AtomicUsize>,
+    lost: Arc<AtomicUsize>,
+}
+
+impl Screen {
+    /// How many lines may wait.
+    const LINES: usize = 4096;
+
+    /// Makes it the program's log.
+    fn start() -> anyhow::Result<Screen> {
+        let (lines, queue) = sync_channel::<Vec<u8>>(Screen::LINES);
+        let screen = Screen {
+            lines,
+            waiting: Arc::default(),
+            lost: Arc::default(),
+        };
+        let Screen { waiting, lost, .. } = screen.clone();
+        let write_all = move || {
+            for mut line in queue {
+                let lost = lost.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    line.extend(format!("({lost} lines of the log were lost)\n").into_bytes());
+                }
+                // A log that cannot be written must not end the chat.
+                let _ = io::stderr().write_all(&line);
+                waiting.fetch_sub(1, Ordering::Release);
+            }
+        };
+        thread::Builder::new()
+            .spawn(write_all)
+            .context("cannot start the thread that writes the log")?;
+        env_logger::Builder::from_env(Env::default().default_filter_or("info"))
+            .format_target(false)
+            .write_style(match io::stderr().is_terminal() {
+                true => WriteStyle::Auto,
+                false => WriteStyle::Never,
+            })
+            .target(Target::Pipe(Box::new(screen.clone())))
+            .init();
+        Ok(screen)
+    }
+
+    /// Waits for what is queued, but not for a screen that stands still.
+    fn wait(&self) {
+        let deadline = Instant::now() + Duration::from_millis(250);
+        while self.waiting.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.lines.try_send(line.to_vec()).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -230,6 +230,8 @@ impl Lang {
     pub fn ending(self, ending: &Ending, server: &str) -> Option<String> {
         let sentence = match ending {
             Ending::Left | Ending::OutputClosed | Ending::Dismissed(Farewell::Quit) => return None,
+            // It has been shown as it came.
+            Ending::Failed(Problem::NameRefused) => return None,
             Ending::Failed(problem) => self.problem(problem, server),
             Ending::Dismissed(Farewell::Shutdown) => say!(
                 self,
@@ -314,7 +316,7 @@ impl Lang {
                 "A conexão com {server} se perdeu ({reason}); confira a rede e tente de novo.",
                 "The connection to {server} was lost ({reason}); check the network and try again.",
             ),
-            Problem::NameRefused(refusal) => self.refusal(refusal),
+            Problem::NameRefused => say!(self, "O nome foi recusado.", "The name was refused."),
             Problem::System(reason) => say!(
                 self,
                 "O sistema recusou algo de que o chat precisa: {reason}.",

@@ -7,22 +7,21 @@ mod render;
 mod session;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::keepalive;
+use crate::net::{give_up_after, plain_words};
 use crate::protocol::{
-    COMMANDS, Command, CommandError, Farewell, LINE_LIMIT, Refusal, Username, UsernameError,
+    COMMANDS, Command, CommandError, Farewell, LINE_LIMIT, Username, UsernameError,
 };
 use lang::Lang;
 use prompt::{Prompt, Typed};
-use receiver::plain;
 pub use render::Bell;
 use render::{Painter, Screen};
 use session::{Known, Session};
@@ -108,9 +107,9 @@ pub enum Problem {
     /// The connection broke.
     #[error("connection lost: {0}")]
     ConnectionLost(String),
-    /// The name was not accepted, and there is nobody to ask for another.
+    /// The server did not accept the name, has said why, and nobody can be asked for another.
     #[error("name refused")]
-    NameRefused(Refusal<'static>),
+    NameRefused,
     /// The system has no thread, signal or descriptor for us.
     #[error("{0}")]
     System(String),
@@ -134,9 +133,9 @@ pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_PATIENCE) {
             Ok(stream) => {
-                let system = |error: io::Error| Problem::System(plain(&error));
+                let system = |error: io::Error| Problem::System(plain_words(&error));
                 stream.set_nodelay(true).map_err(system)?;
-                keepalive::give_up_after(&stream, KEEPALIVE).map_err(system)?;
+                give_up_after(&stream, KEEPALIVE).map_err(system)?;
                 return Ok(stream);
             }
             Err(error) => problem = Problem::connecting(address, &error),
@@ -153,7 +152,7 @@ impl Problem {
                 Problem::Unreachable(address)
             }
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Problem::TimedOut(address),
-            _ => Problem::NoConnection(address, plain(error)),
+            _ => Problem::NoConnection(address, plain_words(error)),
         }
     }
 }
@@ -199,7 +198,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         let (painter, screen) = (painter.clone(), screen.clone());
         thread::Builder::new()
             .spawn(move || receiver::receive(&stream, &session, painter, screen))
-            .map_err(|error| Problem::System(plain(&error)))?
+            .map_err(|error| Problem::System(plain_words(&error)))?
     };
     let mut talk = Talk {
         server: &stream,
@@ -218,10 +217,14 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     };
     session.notice();
     let ending = talk.leave(failed);
-    prompt.close(talk.screen);
-    // The receiver may be showing its last lines; it ends with the connection.
-    let _ = stream.shutdown(std::net::Shutdown::Both);
-    let _ = receiving.join();
+    drop(talk);
+    let printing = prompt.close();
+    // The receiver may be showing its last lines; only if nobody reads them it never ends.
+    let _ = stream.shutdown(Shutdown::Both);
+    if session.wait_until(FAREWELL_PATIENCE, |known| known.is_disconnected) {
+        let _ = receiving.join();
+        printing.map(JoinHandle::join);
+    }
     Ok(ending)
 }
 
@@ -230,7 +233,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
 /// It also gives SIGINT a handler before the editor puts the terminal into raw mode, which it
 /// does a moment before its own handler stands.
 fn end_at_signals(session: &Arc<Session>) -> Result<(), Problem> {
-    let system = |error: io::Error| Problem::System(plain(&error));
+    let system = |error: io::Error| Problem::System(plain_words(&error));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(system)?;
     let session = session.clone();
     let wait = move || signals.forever().for_each(|_| session.end(Ending::Left));
@@ -296,13 +299,12 @@ impl Talk<'_> {
             self.session.wait_until(Duration::MAX, |known| {
                 known.me.is_some() || known.is_asked || known.ending.is_some()
             });
-            let mut known = self.session.known();
+            let known = self.session.known();
             if known.me.is_some() || known.ending.is_some() {
                 return Ok(());
             }
-            let refusal = known.refusal.take();
-            if let (Some(refusal), false) = (refusal, self.is_interactive) {
-                return Err(Problem::NameRefused(refusal));
+            if !self.is_interactive {
+                return Err(Problem::NameRefused);
             }
         }
     }

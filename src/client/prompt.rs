@@ -121,14 +121,13 @@ impl Prompt {
         }
     }
 
-    /// Gives the terminal back and shows what still waits. `screen` has to be the last one that
-    /// can show anything above this editor.
-    pub fn close(self, screen: Screen) {
-        drop(screen);
-        if let Prompt::Editor { editor, printing } = self {
-            // In this order: the editor's end frees a printer that waits for it.
-            drop(editor);
-            let _ = printing.join();
+    /// Gives the terminal back. The thread returned, if any, shows what still waits, and ends when
+    /// nobody can add to it.
+    pub fn close(self) -> Option<JoinHandle<()>> {
+        match self {
+            // The editor's end also frees a printer that waits for it.
+            Prompt::Editor { printing, .. } => Some(printing),
+            Prompt::Plain { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::render::{Painter, Screen};
 use super::session::Session;
 use super::{Ending, Problem};
+use crate::net::plain_words;
 use crate::protocol::{EVENT_LIMIT, Event, Line, LineReader, Text};
 
 /// Shows what the server says until the connection ends, and then ends the session. The body of
@@ -22,7 +23,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
             Ok(0) => return Ending::Failed(Problem::ConnectionClosed),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Ending::Failed(Problem::ConnectionLost(plain(&error))),
+            Err(error) => return Ending::Failed(Problem::ConnectionLost(plain_words(&error))),
         }
         // What came together is shown with one write.
         let mut batch = String::new();
@@ -57,11 +58,4 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
             return Ending::OutputClosed;
         }
     }
-}
-
-/// The system's words without its number, which tells a person nothing.
-pub fn plain(error: &io::Error) -> String {
-    let words = error.to_string();
-    let end = words.find(" (os error").unwrap_or(words.len());
-    words[..end].to_lowercase()
 }

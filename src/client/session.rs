@@ -9,7 +9,7 @@ use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::Signal;
 
 use super::Ending;
-use crate::protocol::{Event, Refusal, RefusalCode, Username};
+use crate::protocol::{Event, Username};
 
 /// How often the stdin loop is woken until it notices: a signal may come just before it begins
 /// to wait.
@@ -39,8 +39,6 @@ pub struct Known {
     pub is_greeted: bool,
     /// The server waits for a name.
     pub is_asked: bool,
-    /// Why the last name was not accepted.
-    pub refusal: Option<Refusal<'static>>,
     /// Who last wrote to us privately.
     pub correspondent: Option<Username>,
     /// Who is here but us, the most recently heard first.
@@ -132,11 +130,6 @@ impl Known {
         self.is_greeted = true;
         match event {
             Event::AskUsername => self.is_asked = true,
-            Event::Refused(refusal) if is_about_name(refusal.code) && self.me.is_none() => {
-                let detail = refusal.detail.clone().into_owned();
-                let code = refusal.code;
-                self.refusal = Some(Refusal { code, detail });
-            }
             Event::Welcome { name, .. } => self.me = Some(name.clone()),
             Event::Join { name } => self.hear(name),
             Event::Message { from, .. } | Event::Action { from, .. } => self.hear(from),
@@ -177,16 +170,4 @@ impl Known {
             self.others.push_front(name.clone());
         }
     }
-}
-
-fn is_about_name(code: RefusalCode) -> bool {
-    matches!(
-        code,
-        RefusalCode::UsernameEmpty
-            | RefusalCode::UsernameTooLong
-            | RefusalCode::UsernameInvalid
-            | RefusalCode::UsernameTaken
-            | RefusalCode::LineTooLong
-            | RefusalCode::NotUtf8
-    )
 }

@@ -7,7 +7,7 @@ use nix::libc::MSG_DONTWAIT;
 use socket2::SockRef;
 
 use super::Options;
-use crate::keepalive;
+use crate::net::give_up_after;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
@@ -45,7 +45,7 @@ impl Connection {
         socket.set_send_buffer_size(options.send_buffer)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_tcp_nodelay(true)?;
-        keepalive::give_up_after(&stream, options.keepalive)?;
+        give_up_after(&stream, options.keepalive)?;
         Ok(Connection {
             stream,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
@@ -63,30 +63,29 @@ impl Connection {
     /// MUST NOT block: nobody waits for a slow reader. MUST NOT be called again after an error:
     /// the kernel may have taken half a line.
     pub fn send(&self, lines: &[IoSlice]) -> Result<(), Undelivered> {
-        if lines.len() > MOST_SLICES {
-            let one: Vec<u8> = lines
-                .iter()
-                .flat_map(|lines| lines.iter().copied())
-                .collect();
-            return self.send(&[IoSlice::new(&one)]);
-        }
-        let length: usize = lines.iter().map(|lines| lines.len()).sum();
         let socket = SockRef::from(&self.stream);
-        loop {
-            let sent = match lines {
-                [one] => socket.send_with_flags(one, MSG_DONTWAIT),
-                many => socket.send_vectored_with_flags(many, MSG_DONTWAIT),
+        for part in lines.chunks(MOST_SLICES) {
+            let length: usize = part.iter().map(|lines| lines.len()).sum();
+            let sent = loop {
+                let sent = match part {
+                    [one] => socket.send_with_flags(one, MSG_DONTWAIT),
+                    many => socket.send_vectored_with_flags(many, MSG_DONTWAIT),
+                };
+                match sent {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    sent => break sent,
+                }
             };
-            return match sent {
-                Ok(sent) if sent == length => Ok(()),
-                Ok(_) => Err(Undelivered::Slow),
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => continue,
-                    ErrorKind::WouldBlock => Err(Undelivered::Slow),
-                    _ => Err(Undelivered::Lost),
-                },
-            };
+            match sent {
+                Ok(sent) if sent == length => {}
+                Ok(_) => return Err(Undelivered::Slow),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(Undelivered::Slow);
+                }
+                Err(_) => return Err(Undelivered::Lost),
+            }
         }
+        Ok(())
     }
 
     /// Says that nothing more will be sent, so that what was sent arrives, and that nothing more
@@ -97,15 +96,21 @@ impl Connection {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Ends the connection at once and throws away what it was still to be sent: otherwise the
-    /// kernel would keep it for a client that does not read. Frees whoever is blocked in a read.
-    pub fn cut(&self) {
+    /// Ends the connection at both sides, and frees whoever is blocked in a read. What was sent
+    /// may still arrive.
+    pub fn hang_up(&self) {
         self.closed.store(true, Ordering::Release);
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whether it was finished or cut.
+    /// Hangs up and throws away what was still to arrive: otherwise the kernel would keep it for
+    /// a client that does not read.
+    pub fn cut(&self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        self.hang_up();
+    }
+
+    /// Whether it was finished, hung up or cut.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

@@ -17,6 +17,9 @@ use crate::protocol::{
 /// holds, so that a client that reads is never taken for a slow one.
 const SEND_SIZE: usize = 64 * 1024;
 
+/// How many asides a reader keeps room for between deliveries.
+const ASIDES: usize = 16;
+
 /// What the registry knows of one person: where to send, and what this delivery owes them.
 pub struct Reader {
     connection: Arc<Connection>,
@@ -386,6 +389,7 @@ impl Reader {
         }
         add(&public[at..end]);
         self.hears.start = 0;
+        self.asides.shrink_to(ASIDES);
         if self.deaf || slices.is_empty() {
             return Ok(());
         }

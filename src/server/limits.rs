@@ -142,3 +142,70 @@ fn counted_as(ip: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_burst_passes_at_once_and_the_rest_at_the_rate() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(10, 50, start);
+        let waits: Vec<Duration> = (0..53).map(|_| bucket.take(start)).collect();
+        assert_eq!(waits[..50], [Duration::ZERO; 50]);
+        assert_eq!(waits[50..], [SECOND / 10, SECOND / 5, SECOND * 3 / 10]);
+    }
+
+    #[test]
+    fn patience_fills_the_bucket_again_but_never_past_its_burst() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(2, 3, start);
+        (0..5).for_each(|_| _ = bucket.take(start));
+        assert_eq!(bucket.take(start + SECOND), SECOND / 2);
+        let much_later = start + 1000 * SECOND;
+        assert_eq!([0; 3].map(|_| bucket.take(much_later)), [Duration::ZERO; 3]);
+        assert_eq!(bucket.take(much_later), SECOND / 2);
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_no_limit() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(0, 1, start);
+        assert!((0..1000).all(|_| bucket.take(start).is_zero()));
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_as_itself() {
+        let door = Door::new(10, 1);
+        let mut inside = Vec::new();
+        let mut admit = |ip: &str| {
+            let (admission, refusal) = door.admit(ip.parse().unwrap()).unwrap();
+            inside.push(admission);
+            refusal
+        };
+        assert_eq!(admit("2001:db8::1"), None);
+        assert_eq!(admit("2001:db8::2"), Some(Farewell::TooManyConnections));
+        assert_eq!(admit("2001:db8:0:1::1"), None);
+        assert_eq!(admit("192.0.2.1"), None);
+        assert_eq!(
+            admit("::ffff:192.0.2.1"),
+            Some(Farewell::TooManyConnections)
+        );
+    }
+
+    #[test]
+    fn a_place_is_given_back_when_dropped() {
+        let door = Door::new(1, 1);
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        for _ in 0..3 {
+            let (_first, refusal) = door.admit(ip).unwrap();
+            assert_eq!(refusal, None);
+            let (_second, refusal) = door.admit(ip).unwrap();
+            assert_eq!(refusal, Some(Farewell::ServerFull));
+        }
+        door.wait_until_empty(Duration::ZERO);
+        assert!(lock(&door.0).by_address.is_empty());
+    }
+}

@@ -18,6 +18,7 @@ use std::time::Duration;
 use log::{debug, error, info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::net::plain_words;
 use crate::protocol::Farewell;
 use connection::Connection;
 use limits::{Admission, Door};
@@ -146,7 +147,10 @@ impl Server {
                     }
                     Err(error) => {
                         if !failing {
-                            warn!("cannot take in more clients for now: {}", plain(&error));
+                            warn!(
+                                "cannot take in more clients for now: {}",
+                                plain_words(&error)
+                            );
                         }
                         failing = true;
                         thread::sleep(BACK_OFF);
@@ -206,7 +210,7 @@ impl Server {
         let everyone = self.registry.close();
         self.door.wait_until_empty(GRACE);
         for connection in everyone {
-            connection.cut();
+            connection.hang_up();
         }
     }
 
@@ -223,7 +227,7 @@ impl BindError {
             ErrorKind::PermissionDenied => BindError::NoPermission(address),
             _ => BindError::Other {
                 address,
-                reason: plain(error),
+                reason: plain_words(error),
             },
         }
     }
@@ -253,14 +257,78 @@ fn is_peers_fault(error: &io::Error) -> bool {
     ) || error.kind() == ErrorKind::InvalidInput
 }
 
-/// The system's words without its number, which tells a person nothing.
-fn plain(error: &io::Error) -> String {
-    let words = error.to_string();
-    let end = words.find(" (os error").unwrap_or(words.len());
-    words[..end].to_lowercase()
-}
-
 /// A panic elsewhere does not make what the lock guards unusable: every change under it is whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+
+    use super::*;
+
+    /// A running server, to be shut down with the handle.
+    fn start() -> (Arc<Server>, thread::JoinHandle<()>) {
+        let options = Options {
+            max_clients: 10,
+            max_per_address: 0,
+            handshake_timeout: Duration::from_secs(10),
+            rate: 0,
+            burst: 1,
+            send_buffer: 64 * 1024,
+            keepalive: Duration::from_secs(10),
+        };
+        let server = Arc::new(Server::bind("127.0.0.1:0", options).unwrap());
+        let running = server.clone();
+        (server, thread::spawn(move || running.run()))
+    }
+
+    /// Comes in, and returns what the server says from `WELCOME` on.
+    fn join(server: &Server, name: &str) -> (TcpStream, impl Iterator<Item = String>) {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("<USERNAME>"));
+        writeln!(stream, "{name}").unwrap();
+        (stream, lines)
+    }
+
+    #[test]
+    fn a_panic_in_one_session_ends_that_session_only() {
+        let (server, running) = start();
+        let (mut ana, mut ana_hears) = join(&server, "ana");
+        assert_eq!(ana_hears.next().as_deref(), Some("WELCOME ana 1"));
+        let (mut bia, mut bia_hears) = join(&server, "bia");
+        assert_eq!(bia_hears.next().as_deref(), Some("WELCOME bia 2"));
+        assert_eq!(ana_hears.next().as_deref(), Some("JOIN bia"));
+
+        writeln!(bia, "/panic").unwrap();
+        assert_eq!(ana_hears.next().as_deref(), Some("LEAVE bia lost"));
+        assert_eq!(bia_hears.next(), None);
+
+        let (_again, mut again_hears) = join(&server, "bia");
+        assert_eq!(again_hears.next().as_deref(), Some("WELCOME bia 2"));
+        writeln!(ana, "/SAIR").unwrap();
+        assert_eq!(again_hears.next().as_deref(), Some("LEAVE ana quit"));
+        server.shut_down();
+        running.join().unwrap();
+        assert_eq!(again_hears.next().as_deref(), Some("BYE shutdown"));
+    }
+
+    #[test]
+    fn a_poisoned_lock_is_taken_over() {
+        let (server, running) = start();
+        let (_ana, mut ana_hears) = join(&server, "ana");
+        assert_eq!(ana_hears.next().as_deref(), Some("WELCOME ana 1"));
+        server.registry.poison();
+        let (_bia, mut bia_hears) = join(&server, "bia");
+        assert_eq!(bia_hears.next().as_deref(), Some("WELCOME bia 2"));
+        server.shut_down();
+        running.join().unwrap();
+    }
 }

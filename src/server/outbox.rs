@@ -92,6 +92,11 @@ impl Outbox {
         });
     }
 
+    /// About how much memory this takes.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.posts.len() * size_of::<Post>()
+    }
+
     /// Puts `later` behind what is here, and leaves it empty.
     pub fn append(&mut self, later: &mut Outbox) {
         if self.posts.is_empty() {

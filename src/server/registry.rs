@@ -113,8 +113,9 @@ impl Registry {
         if outbox.posts.is_empty() {
             return false;
         }
-        let full = |pending: &mut Pending| pending.outbox.bytes.len() >= QUEUE_LIMIT;
+        let full = |pending: &mut Pending| pending.outbox.size() >= QUEUE_LIMIT;
         let mut pending = lock(&self.queue.pending);
+        // Those who come and go need not wait for those who talk.
         if !outbox.bytes.is_empty() {
             let waited = self.queue.taken.wait_while(pending, full);
             pending = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -131,7 +132,7 @@ impl Registry {
     fn deliver(&self) -> Aftermath {
         let mut seats = lock(&self.seats);
         let outbox = std::mem::take(&mut lock(&self.queue.pending).outbox);
-        if outbox.bytes.len() >= QUEUE_LIMIT {
+        if outbox.size() >= QUEUE_LIMIT {
             self.queue.taken.notify_all();
         }
         Delivery::new(&mut seats).deliver(outbox)
@@ -143,6 +144,20 @@ impl Registry {
         let (answer, everyone) = sync_channel(1);
         self.post(Outbox::with(Post::Close { answer }));
         everyone.recv().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+impl Registry {
+    /// Panics with every lock held, as no code here should.
+    pub fn poison(&self) {
+        let registry = self.clone();
+        let panicked = thread::spawn(move || {
+            let _seats = lock(&registry.seats);
+            let _pending = lock(&registry.queue.pending);
+            panic!("a test wants to see poisoned locks");
+        });
+        assert!(panicked.join().is_err());
     }
 }
 

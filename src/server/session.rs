@@ -165,6 +165,12 @@ impl Session<'_> {
             let Some(line) = self.lines.next_line() else {
                 break true;
             };
+            #[cfg(test)]
+            assert_ne!(
+                line,
+                Line::Text("/panic"),
+                "a test wants to see a session fail"
+            );
             let wait = self.bucket.take(Instant::now());
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
@@ -214,7 +220,7 @@ impl Session<'_> {
                 }
                 Err(refusal) => outbox.tell(me, &refusal),
             }
-            if outbox.bytes.len() >= FULL {
+            if outbox.size() >= FULL {
                 self.server.registry.post(std::mem::take(&mut outbox));
             }
         };

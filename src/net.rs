@@ -1,4 +1,4 @@
-//! How long a silent, vanished peer is believed in; the same on both sides.
+//! What both sides ask of TCP, and how its errors are told.
 
 use std::io;
 use std::net::TcpStream;
@@ -22,4 +22,11 @@ pub fn give_up_after(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(patience.max(second)))?;
     Ok(())
+}
+
+/// The system's words for `error`, without its number, which tells a person nothing.
+pub fn plain_words(error: &io::Error) -> String {
+    let words = error.to_string();
+    let end = words.find(" (os error").unwrap_or(words.len());
+    words[..end].to_lowercase()
 }
