@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use chat::client::lang::Lang;
 use chat::client::{self, Bell, Options, Problem};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 /// A chat for the terminal: says what you type, and shows what the others say.
 #[derive(Parser)]
@@ -33,10 +33,10 @@ struct Flags {
     username: Option<String>,
     /// Language of the interface; otherwise the system's
     #[arg(long, env = "CHAT_LANG")]
-    lang: Option<LangFlag>,
+    lang: Option<Lang>,
     /// Colours: auto minds NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM
     #[arg(long, env = "CHAT_COLOR", default_value = "auto", value_name = "WHEN")]
-    color: ColorFlag,
+    color: clap::ColorChoice,
     /// What rings the bell: nothing, private messages and your name, or all that is said
     #[arg(
         long,
@@ -53,31 +53,13 @@ struct Flags {
     stamps: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LangFlag {
-    Pt,
-    En,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum ColorFlag {
-    Auto,
-    Always,
-    Never,
-}
-
 /// Wrong usage, as for clap.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let lang = match flags.lang {
-        Some(LangFlag::Pt) => Lang::Pt,
-        Some(LangFlag::En) => Lang::En,
-        None => Lang::of_system(),
-    };
-    let (host, port) = (flags.host.clone(), flags.port.clone());
-    let server = format!("{host}:{port}");
+    let lang = flags.lang.unwrap_or_else(Lang::of_system);
+    let server = format!("{}:{}", flags.host, flags.port);
     let (sentence, code) = match check(flags, lang) {
         Err(problem) => (Some(lang.problem(&problem, &server)), USAGE),
         Ok(options) => match client::run(options) {
@@ -110,10 +92,10 @@ fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
         plain: flags.plain,
         stamps: flags.stamps,
         color: match flags.color {
-            ColorFlag::Always => true,
-            ColorFlag::Never => false,
-            ColorFlag::Auto if flags.plain => false,
-            ColorFlag::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+            clap::ColorChoice::Always => true,
+            clap::ColorChoice::Never => false,
+            clap::ColorChoice::Auto if flags.plain => false,
+            clap::ColorChoice::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         },
         bell: flags.bell,
     })

@@ -7,7 +7,7 @@ use crate::protocol::{
 };
 
 /// A language of the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Lang {
     /// Portuguese.
     Pt,
@@ -37,55 +37,45 @@ impl Lang {
     }
 
     pub fn name_prompt(self) -> String {
-        say!(self, "Seu nome: ", "Your name: ")
+        say! { self, "Seu nome: ", "Your name: " }
     }
 
     pub fn welcome(self, name: &str, people: usize) -> String {
         let room = match people {
-            1 => say!(self, "só você na sala", "nobody else is here yet"),
-            n => say!(self, "{n} pessoas na sala", "{n} people are here"),
+            1 => say! { self, "só você na sala", "nobody else is here yet" },
+            n => say! { self, "{n} pessoas na sala", "{n} people are here" },
         };
-        say!(
-            self,
-            "Olá, {name}: {room}. /ajuda mostra os comandos, /SAIR sai.",
-            "Hello, {name}: {room}. /help shows the commands, /SAIR leaves.",
-        )
+        say! { self,
+        "Olá, {name}: {room}. /ajuda mostra os comandos, /SAIR sai.",
+        "Hello, {name}: {room}. /help shows the commands, /SAIR leaves." }
     }
 
     pub fn joined(self, name: &str) -> String {
-        say!(self, "{name} entrou", "{name} joined")
+        say! { self, "{name} entrou", "{name} joined" }
     }
 
     pub fn left(self, name: &str, reason: LeaveReason) -> String {
         match reason {
-            LeaveReason::Quit => say!(self, "{name} saiu", "{name} left"),
-            LeaveReason::Lost => say!(
-                self,
-                "{name} saiu (conexão perdida)",
-                "{name} left (connection lost)",
-            ),
-            LeaveReason::Slow => say!(
-                self,
-                "{name} saiu (não acompanhava a conversa)",
-                "{name} left (could not keep up)",
-            ),
+            LeaveReason::Quit => say! { self, "{name} saiu", "{name} left" },
+            LeaveReason::Lost => say! { self,
+            "{name} saiu (conexão perdida)",
+            "{name} left (connection lost)" },
+            LeaveReason::Slow => say! { self,
+            "{name} saiu (não acompanhava a conversa)",
+            "{name} left (could not keep up)" },
         }
     }
 
     pub fn renamed(self, old: &str, new: &str) -> String {
-        say!(self, "{old} agora é {new}", "{old} is now {new}")
+        say! { self, "{old} agora é {new}", "{old} is now {new}" }
     }
 
     pub fn you(self) -> String {
-        say!(self, "você", "you")
+        say! { self, "você", "you" }
     }
 
     pub fn users(self, total: usize, names: &str) -> String {
-        say!(
-            self,
-            "na sala ({total}): {names}",
-            "here ({total}): {names}"
-        )
+        say! { self, "na sala ({total}): {names}", "here ({total}): {names}" }
     }
 
     /// The commands, a line each.
@@ -96,39 +86,43 @@ impl Lang {
             let also = spec.names[1..].join(", ");
             format!("{usage:<19} {summary} ({also})")
         });
-        let slash = say!(self, "//texto", "//text");
-        let summary = say!(
-            self,
-            "diz /texto, com a barra",
-            "says /text, with the slash"
-        );
+        let slash = say! { self, "//texto", "//text" };
+        let summary = say! { self, "diz /texto, com a barra", "says /text, with the slash" };
         rows.chain([format!("{slash:<19} {summary}")]).collect()
     }
 
     fn command(self, kind: CommandKind) -> (String, String) {
-        let name_text = || say!(self, "NOME TEXTO", "NAME TEXT");
-        let text = || say!(self, "TEXTO", "TEXT");
+        let name_text = || say! { self, "NOME TEXTO", "NAME TEXT" };
+        let text = || say! { self, "TEXTO", "TEXT" };
         match kind {
-            CommandKind::Quit => (String::new(), say!(self, "sai", "leaves")),
+            CommandKind::Quit => (String::new(), say! { self, "sai", "leaves" }),
             CommandKind::Private => (
                 name_text(),
-                say!(self, "fala a uma só pessoa", "speaks to one person alone"),
+                say! { self, "fala a uma só pessoa", "speaks to one person alone" },
             ),
             CommandKind::Reply => (
                 text(),
-                say!(
-                    self,
-                    "responde à última mensagem privada",
-                    "answers the last private message"
-                ),
+                say! { self,
+                "responde à última mensagem privada",
+                "answers the last private message" },
             ),
-            CommandKind::Who => (String::new(), say!(self, "quem está aqui", "who is here")),
+            CommandKind::Who => (
+                String::new(),
+                say! { self,
+                "quem está aqui",
+                "who is here" },
+            ),
             CommandKind::Rename => (
-                say!(self, "NOME", "NAME"),
-                say!(self, "muda o seu nome", "changes your name"),
+                say! { self, "NOME", "NAME" },
+                say! { self, "muda o seu nome", "changes your name" },
             ),
-            CommandKind::Act => (text(), say!(self, "diz o que você faz", "says what you do")),
-            CommandKind::Help => (String::new(), say!(self, "esta lista", "this list")),
+            CommandKind::Act => (
+                text(),
+                say! { self,
+                "diz o que você faz",
+                "says what you do" },
+            ),
+            CommandKind::Help => (String::new(), say! { self, "esta lista", "this list" }),
         }
     }
 
@@ -140,18 +134,14 @@ impl Lang {
             RefusalCode::UsernameInvalid => {
                 self.bad_name(&UsernameError::Invalid(detail.as_str().to_owned()))
             }
-            RefusalCode::UsernameTaken => say!(
-                self,
-                "O nome {detail} está em uso, ou se parece com um que está; escolha outro.",
-                "The name {detail} is in use, or looks like one that is; choose another.",
-            ),
+            RefusalCode::UsernameTaken => say! { self,
+            "O nome {detail} está em uso, ou se parece com um que está; escolha outro.",
+            "The name {detail} is in use, or looks like one that is; choose another." },
             RefusalCode::UnknownCommand => self.unknown_command(detail.as_str(), None),
             RefusalCode::MissingArgument => self.missing_argument(detail.as_str()),
-            RefusalCode::NoSuchUser => say!(
-                self,
-                "{detail} não está aqui; /quem mostra quem está.",
-                "{detail} is not here; /who shows who is.",
-            ),
+            RefusalCode::NoSuchUser => say! { self,
+            "{detail} não está aqui; /quem mostra quem está.",
+            "{detail} is not here; /who shows who is." },
             RefusalCode::LineTooLong => self.line_too_long(),
             RefusalCode::NotUtf8 => self.not_utf8(),
         }
@@ -159,71 +149,53 @@ impl Lang {
 
     pub fn bad_name(self, error: &UsernameError) -> String {
         match error {
-            UsernameError::Empty => say!(
-                self,
-                "O nome está vazio; digite um.",
-                "The name is empty; type one.",
-            ),
-            UsernameError::TooLong => say!(
-                self,
-                "O nome tem mais de {NAME_LIMIT} caracteres; escolha um mais curto.",
-                "The name has more than {NAME_LIMIT} characters; choose a shorter one.",
-            ),
-            UsernameError::Invalid(name) => say!(
-                self,
-                "{name:?} não serve de nome; use letras de uma só escrita e algarismos, e depois do primeiro também - e _.",
-                "{name:?} cannot be a name; use letters of one script and digits, and after the first also - and _.",
-            ),
+            UsernameError::Empty => say! { self,
+            "O nome está vazio; digite um.",
+            "The name is empty; type one." },
+            UsernameError::TooLong => say! { self,
+            "O nome tem mais de {NAME_LIMIT} caracteres; escolha um mais curto.",
+            "The name has more than {NAME_LIMIT} characters; choose a shorter one." },
+            UsernameError::Invalid(name) => say! { self,
+            "{name:?} não serve de nome; use letras de uma só escrita e algarismos, e depois do primeiro também - e _.",
+            "{name:?} cannot be a name; use letters of one script and digits, and after the first also - and _." },
         }
     }
 
     pub fn unknown_command(self, typed: &str, nearest: Option<&str>) -> String {
         match nearest {
-            Some(nearest) => say!(
-                self,
-                "{typed} não é um comando; você quis dizer {nearest}?",
-                "{typed} is not a command; did you mean {nearest}?",
-            ),
-            None => say!(
-                self,
-                "{typed} não é um comando; /ajuda mostra os que há.",
-                "{typed} is not a command; /help shows those there are.",
-            ),
+            Some(nearest) => say! { self,
+            "{typed} não é um comando; você quis dizer {nearest}?",
+            "{typed} is not a command; did you mean {nearest}?" },
+            None => say! { self,
+            "{typed} não é um comando; /ajuda mostra os que há.",
+            "{typed} is not a command; /help shows those there are." },
         }
     }
 
     pub fn missing_argument(self, typed: &str) -> String {
         let kind = crate::protocol::CommandSpec::find(typed).map(|spec| spec.kind);
         let arguments = kind.map(|kind| self.command(kind).0).unwrap_or_default();
-        say!(
-            self,
-            "Falta algo em {typed}; escreva {typed} {arguments}.",
-            "{typed} lacks something; write {typed} {arguments}.",
-        )
+        say! { self,
+        "Falta algo em {typed}; escreva {typed} {arguments}.",
+        "{typed} lacks something; write {typed} {arguments}." }
     }
 
     pub fn nobody_to_answer(self) -> String {
-        say!(
-            self,
-            "Ninguém lhe escreveu em particular; use /msg NOME TEXTO.",
-            "Nobody has written to you privately; use /msg NAME TEXT.",
-        )
+        say! { self,
+        "Ninguém lhe escreveu em particular; use /msg NOME TEXTO.",
+        "Nobody has written to you privately; use /msg NAME TEXT." }
     }
 
     pub fn line_too_long(self) -> String {
-        say!(
-            self,
-            "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
-            "The line has more than {LINE_LIMIT} bytes and was not sent; split it.",
-        )
+        say! { self,
+        "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
+        "The line has more than {LINE_LIMIT} bytes and was not sent; split it." }
     }
 
     pub fn not_utf8(self) -> String {
-        say!(
-            self,
-            "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",
-            "The line is not UTF-8 and was not sent; check the encoding of the terminal.",
-        )
+        say! { self,
+        "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",
+        "The line is not UTF-8 and was not sent; check the encoding of the terminal." }
     }
 
     /// How the session ended, where that needs a word.
@@ -233,31 +205,21 @@ impl Lang {
             // It has been shown as it came.
             Ending::Failed(Problem::NameRefused) => return None,
             Ending::Failed(problem) => self.problem(problem, server),
-            Ending::Dismissed(Farewell::Shutdown) => say!(
-                self,
-                "O servidor {server} foi encerrado.",
-                "The server {server} was shut down.",
-            ),
-            Ending::Dismissed(Farewell::ServerFull) => say!(
-                self,
-                "O servidor {server} está cheio; tente mais tarde.",
-                "The server {server} is full; try again later.",
-            ),
-            Ending::Dismissed(Farewell::TooManyConnections) => say!(
-                self,
-                "O servidor {server} já tem conexões demais deste endereço; feche alguma.",
-                "The server {server} has too many connections from this address; close one.",
-            ),
-            Ending::Dismissed(Farewell::TooManyAttempts) => say!(
-                self,
-                "O servidor {server} recusou nomes demais; conecte de novo.",
-                "The server {server} has refused too many names; connect again.",
-            ),
-            Ending::Dismissed(Farewell::HandshakeTimeout) => say!(
-                self,
-                "O servidor {server} não esperou mais pelo nome; conecte de novo.",
-                "The server {server} waited no longer for a name; connect again.",
-            ),
+            Ending::Dismissed(Farewell::Shutdown) => say! { self,
+            "O servidor {server} foi encerrado.",
+            "The server {server} was shut down." },
+            Ending::Dismissed(Farewell::ServerFull) => say! { self,
+            "O servidor {server} está cheio; tente mais tarde.",
+            "The server {server} is full; try again later." },
+            Ending::Dismissed(Farewell::TooManyConnections) => say! { self,
+            "O servidor {server} já tem conexões demais deste endereço; feche alguma.",
+            "The server {server} has too many connections from this address; close one." },
+            Ending::Dismissed(Farewell::TooManyAttempts) => say! { self,
+            "O servidor {server} recusou nomes demais; conecte de novo.",
+            "The server {server} has refused too many names; connect again." },
+            Ending::Dismissed(Farewell::HandshakeTimeout) => say! { self,
+            "O servidor {server} não esperou mais pelo nome; conecte de novo.",
+            "The server {server} waited no longer for a name; connect again." },
         };
         Some(sentence)
     }
@@ -265,63 +227,43 @@ impl Lang {
     /// What is wrong, and what to do.
     pub fn problem(self, problem: &Problem, server: &str) -> String {
         match problem {
-            Problem::BadPort(port) => say!(
-                self,
-                "{port:?} não é uma porta; use um número de 1 a 65535, como 50001.",
-                "{port:?} is not a port; use a number from 1 to 65535, such as 50001.",
-            ),
-            Problem::EmptyHost => say!(
-                self,
-                "O endereço do servidor está vazio; use --host com um IP ou um nome.",
-                "The address of the server is empty; use --host with an IP or a name.",
-            ),
+            Problem::BadPort(port) => say! { self,
+            "{port:?} não é uma porta; use um número de 1 a 65535, como 50001.",
+            "{port:?} is not a port; use a number from 1 to 65535, such as 50001." },
+            Problem::EmptyHost => say! { self,
+            "O endereço do servidor está vazio; use --host com um IP ou um nome.",
+            "The address of the server is empty; use --host with an IP or a name." },
             Problem::BadUsername(error) => self.bad_name(error),
-            Problem::UnknownHost(host) => say!(
-                self,
-                "Não há endereço para {host:?}; confira o nome, ou use o IP do servidor.",
-                "There is no address for {host:?}; check the name, or use the server's IP.",
-            ),
-            Problem::Refused(address) => say!(
-                self,
-                "{address} recusou a conexão; confira se o servidor está no ar e a porta é essa.",
-                "{address} refused the connection; check that the server runs and that this is its port.",
-            ),
-            Problem::Unreachable(address) => say!(
-                self,
-                "Não há caminho até {address}; confira a rede e o endereço.",
-                "There is no way to {address}; check the network and the address.",
-            ),
-            Problem::TimedOut(address) => say!(
-                self,
-                "{address} não respondeu a tempo; confira o endereço, a rede e o firewall.",
-                "{address} did not answer in time; check the address, the network and the firewall.",
-            ),
-            Problem::NoConnection(address, reason) => say!(
-                self,
-                "Não foi possível conectar a {address}: {reason}.",
-                "Cannot connect to {address}: {reason}.",
-            ),
-            Problem::NoChatServer => say!(
-                self,
-                "{server} responde, mas não como servidor deste chat; confira a porta.",
-                "{server} answers, but not as a server of this chat; check the port.",
-            ),
-            Problem::ConnectionClosed => say!(
-                self,
-                "O servidor {server} fechou a conexão.",
-                "The server {server} closed the connection.",
-            ),
-            Problem::ConnectionLost(reason) => say!(
-                self,
-                "A conexão com {server} se perdeu ({reason}); confira a rede e tente de novo.",
-                "The connection to {server} was lost ({reason}); check the network and try again.",
-            ),
-            Problem::NameRefused => say!(self, "O nome foi recusado.", "The name was refused."),
-            Problem::System(reason) => say!(
-                self,
-                "O sistema recusou algo de que o chat precisa: {reason}.",
-                "The system refused something that the chat needs: {reason}.",
-            ),
+            Problem::UnknownHost(host) => say! { self,
+            "Não há endereço para {host:?}; confira o nome, ou use o IP do servidor.",
+            "There is no address for {host:?}; check the name, or use the server's IP." },
+            Problem::Refused(address) => say! { self,
+            "{address} recusou a conexão; confira se o servidor está no ar e a porta é essa.",
+            "{address} refused the connection; check that the server runs and that this is its port." },
+            Problem::Unreachable(address) => say! { self,
+            "Não há caminho até {address}; confira a rede e o endereço.",
+            "There is no way to {address}; check the network and the address." },
+            Problem::TimedOut(address) => say! { self,
+            "{address} não respondeu a tempo; confira o endereço, a rede e o firewall.",
+            "{address} did not answer in time; check the address, the network and the firewall." },
+            Problem::NoConnection(address, reason) => say! { self,
+            "Não foi possível conectar a {address}: {reason}.",
+            "Cannot connect to {address}: {reason}." },
+            Problem::NoChatServer => say! { self,
+            "{server} responde, mas não como servidor deste chat; confira a porta.",
+            "{server} answers, but not as a server of this chat; check the port." },
+            Problem::ConnectionClosed => say! { self,
+            "O servidor {server} fechou a conexão.",
+            "The server {server} closed the connection." },
+            Problem::ConnectionLost(reason) => say! { self,
+            "A conexão com {server} se perdeu ({reason}); confira a rede e tente de novo.",
+            "The connection to {server} was lost ({reason}); check the network and try again." },
+            Problem::NameRefused => say! { self,
+            "O nome foi recusado.",
+            "The name was refused." },
+            Problem::System(reason) => say! { self,
+            "O sistema recusou algo de que o chat precisa: {reason}.",
+            "The system refused something that the chat needs: {reason}." },
         }
     }
 }

@@ -1,100 +1,62 @@
 use std::fmt;
 use std::str::FromStr;
 
+use strum::{Display, EnumIter, EnumString};
+
 use super::{Text, Username};
 
-/// An enum whose variants are single words on the wire.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// Every one of them.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
-
-            /// The word on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $($name::$variant => $word,)+
-                }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownEvent;
-
-            fn from_str(word: &str) -> Result<Self, UnknownEvent> {
-                match word {
-                    $($word => Ok($name::$variant),)+
-                    _ => Err(UnknownEvent),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
+/// Why somebody is no longer here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[strum(serialize_all = "kebab-case")]
+pub enum LeaveReason {
+    /// Typed `/SAIR`.
+    Quit,
+    /// The connection closed or broke without it.
+    Lost,
+    /// Did not read what it was sent.
+    Slow,
 }
 
-words! {
-    /// Why somebody is no longer here.
-    LeaveReason {
-        /// Typed `/SAIR`.
-        Quit = "quit",
-        /// The connection closed or broke without it.
-        Lost = "lost",
-        /// Did not read what it was sent.
-        Slow = "slow",
-    }
+/// The code of an `ERR` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[strum(serialize_all = "kebab-case")]
+pub enum RefusalCode {
+    /// A name of blanks alone.
+    UsernameEmpty,
+    /// A name past the limit, which is the detail.
+    UsernameTooLong,
+    /// A name with something in it that names may not have.
+    UsernameInvalid,
+    /// A name that somebody here has, or one that looks like it.
+    UsernameTaken,
+    /// A line that begins with `/` and is no command.
+    UnknownCommand,
+    /// A command that lacks words.
+    MissingArgument,
+    /// A private message to somebody who is not here.
+    NoSuchUser,
+    /// A line past the limit, which is the detail.
+    LineTooLong,
+    /// A line that is not UTF-8.
+    NotUtf8,
 }
 
-words! {
-    /// The code of an `ERR` line.
-    RefusalCode {
-        /// A name of blanks alone.
-        UsernameEmpty = "username-empty",
-        /// A name past the limit, which is the detail.
-        UsernameTooLong = "username-too-long",
-        /// A name with something in it that names may not have.
-        UsernameInvalid = "username-invalid",
-        /// A name that somebody here has, or one that looks like it.
-        UsernameTaken = "username-taken",
-        /// A line that begins with `/` and is no command.
-        UnknownCommand = "unknown-command",
-        /// A command that lacks words.
-        MissingArgument = "missing-argument",
-        /// A private message to somebody who is not here.
-        NoSuchUser = "no-such-user",
-        /// A line past the limit, which is the detail.
-        LineTooLong = "line-too-long",
-        /// A line that is not UTF-8.
-        NotUtf8 = "not-utf8",
-    }
-}
-
-words! {
-    /// The code of a `BYE` line.
-    Farewell {
-        /// You left.
-        Quit = "quit",
-        /// The server is being shut down.
-        Shutdown = "shutdown",
-        /// The server has as many connections as it takes.
-        ServerFull = "server-full",
-        /// Your address has as many connections as one address may have.
-        TooManyConnections = "too-many-connections",
-        /// The last attempt at a name was refused too.
-        TooManyAttempts = "too-many-attempts",
-        /// No name was accepted in time.
-        HandshakeTimeout = "handshake-timeout",
-    }
+/// The code of a `BYE` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Farewell {
+    /// You left.
+    Quit,
+    /// The server is being shut down.
+    Shutdown,
+    /// The server has as many connections as it takes.
+    ServerFull,
+    /// Your address has as many connections as one address may have.
+    TooManyConnections,
+    /// The last attempt at a name was refused too.
+    TooManyAttempts,
+    /// No name was accepted in time.
+    HandshakeTimeout,
 }
 
 /// What an `ERR` line says.
@@ -184,57 +146,53 @@ impl FromStr for Event<'static> {
         let event = match word() {
             "<USERNAME>" => Event::AskUsername,
             "WELCOME" => Event::Welcome {
-                name: name(word())?,
-                people: number(word())?,
+                name: field(word())?,
+                people: field(word())?,
             },
             "JOIN" => Event::Join {
-                name: name(word())?,
+                name: field(word())?,
             },
             "LEAVE" => Event::Leave {
-                name: name(word())?,
-                reason: word().parse()?,
+                name: field(word())?,
+                reason: field(word())?,
             },
             "MSG" => Event::Message {
-                from: name(word())?,
+                from: field(word())?,
                 text: text(rest),
             },
             "ACT" => Event::Action {
-                from: name(word())?,
+                from: field(word())?,
                 text: text(rest),
             },
             "PRIV" => Event::Private {
-                from: name(word())?,
-                to: name(word())?,
+                from: field(word())?,
+                to: field(word())?,
                 text: text(rest),
             },
             "NICK" => Event::Renamed {
-                old: name(word())?,
-                new: name(word())?,
+                old: field(word())?,
+                new: field(word())?,
             },
             "USERS" => Event::Users {
-                total: number(word())?,
+                total: field(word())?,
                 names: rest
                     .split_terminator(' ')
-                    .map(name)
+                    .map(field)
                     .collect::<Result<_, _>>()?,
             },
             "INFO" => Event::Info { text: text(rest) },
             "ERR" => Event::Refused(Refusal {
-                code: word().parse()?,
+                code: field(word())?,
                 detail: text(rest),
             }),
-            "BYE" => Event::Goodbye(word().parse()?),
+            "BYE" => Event::Goodbye(field(word())?),
             _ => return Err(UnknownEvent),
         };
         Ok(event)
     }
 }
 
-fn name(word: &str) -> Result<Username, UnknownEvent> {
-    word.parse().map_err(|_| UnknownEvent)
-}
-
-fn number(word: &str) -> Result<usize, UnknownEvent> {
+fn field<T: FromStr>(word: &str) -> Result<T, UnknownEvent> {
     word.parse().map_err(|_| UnknownEvent)
 }
 

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::io::IoSlice;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use log::info;
 
 use super::connection::{Connection, Undelivered};
 use super::outbox::{Occupant, Outbox, Post, write_line};
+use super::reader::Reader;
 use crate::protocol::{
     Event, Farewell, LINE_LIMIT, LeaveReason, Refusal, RefusalCode, Text, Username,
 };
@@ -16,27 +16,6 @@ use crate::protocol::{
 /// How many bytes go out at most before the next post is looked at: far below what a send buffer
 /// holds, so that a client that reads is never taken for a slow one.
 const SEND_SIZE: usize = 64 * 1024;
-
-/// How many asides a reader keeps room for between deliveries.
-const ASIDES: usize = 16;
-
-/// What the registry knows of one person: where to send, and what this delivery owes them.
-pub struct Reader {
-    connection: Arc<Connection>,
-    /// From here to here in the public lines; a newcomer hears nothing older than itself.
-    hears: Range<usize>,
-    asides: Vec<Aside>,
-    /// A delivery failed: half a line may stand at its end, and nothing may follow it.
-    deaf: bool,
-}
-
-/// Where one person's lines differ from the public ones: at `at`, `skip` public bytes (their own)
-/// are left out and some bytes meant for them alone are put in.
-struct Aside {
-    at: usize,
-    skip: usize,
-    apart: Range<usize>,
-}
 
 /// What is left to do once the registry's lock is given back, because it may take a while.
 #[derive(Default)]
@@ -79,11 +58,11 @@ pub struct Delivery<'a> {
     seats: &'a mut HashMap<Username, Reader>,
     /// Lines for everyone …
     public: Vec<u8>,
-    /// … and lines for one, pointed at by asides.
+    /// … and lines for some, put in by asides.
     apart: Vec<u8>,
     /// Who has asides.
     aside: Vec<Username>,
-    /// Who has left, with what they are still owed.
+    /// Who has left, and is still owed what came before.
     leaving: Vec<Reader>,
     /// The answer to `/quem`, while it is true.
     users: Option<Range<usize>>,
@@ -112,21 +91,21 @@ impl<'a> Delivery<'a> {
             match post {
                 Post::Said { from, length } => self.say(&from, take(length)),
                 Post::Told { to, length } => {
-                    let lines = self.write_apart(|apart| apart.extend_from_slice(take(length)));
-                    self.put_in(&to.name, lines, |reader| reader.is(&to));
+                    let lines = self.put_apart(take(length));
+                    self.tell(&to, lines);
                 }
-                Post::Private { from, to, length } => self.confide(&from, to, take(length)),
+                Post::Private { from, to, length } => self.confide(&from, &to, take(length)),
                 Post::Asked { by } => {
                     let users = self.users();
-                    self.put_in(&by.name, users, |reader| reader.is(&by));
+                    self.tell(&by, users);
                 }
                 Post::Join { who, answer } => {
-                    let free = self.join(who);
-                    self.aftermath.answers.push((answer, free));
+                    let is_free = self.join(who);
+                    self.aftermath.answers.push((answer, is_free));
                 }
                 Post::Rename { who, new, answer } => {
-                    let free = self.rename(who, new);
-                    self.aftermath.answers.push((answer, free));
+                    let is_free = self.rename(&who, &new);
+                    self.aftermath.answers.push((answer, is_free));
                 }
                 Post::Leave { who, reason } => self.leave(who, reason),
                 Post::Close { answer } => self.close(answer),
@@ -140,74 +119,64 @@ impl<'a> Delivery<'a> {
     }
 
     fn say(&mut self, from: &Occupant, lines: &[u8]) {
-        let Some(author) = seat(self.seats, from) else {
-            return;
-        };
-        if author.asides.is_empty() {
-            self.aside.push(from.name.clone());
+        if self.has_seat(from) {
+            self.set_aside(&from.name, lines.len(), 0..0);
+            self.public.extend_from_slice(lines);
         }
-        author.asides.push(Aside {
-            at: self.public.len(),
-            skip: lines.len(),
-            apart: 0..0,
-        });
-        self.public.extend_from_slice(lines);
     }
 
-    fn confide(&mut self, from: &Occupant, to: Username, text: &[u8]) {
-        if seat(self.seats, from).is_none() {
+    fn confide(&mut self, from: &Occupant, to: &Username, text: &[u8]) {
+        if !self.has_seat(from) {
             return;
         }
-        let addressee = self.seats.get_key_value(&to);
-        let Some((to, _)) = addressee.filter(|(_, reader)| !reader.deaf) else {
-            let refusal = Event::Refused(Refusal {
-                code: RefusalCode::NoSuchUser,
-                detail: Text::new(to.as_str()),
-            });
-            let line = self.write_apart(|apart| _ = write_line(apart, &refusal));
-            return self.put_in(&from.name, line, |_| true);
+        // In the addressee's own spelling.
+        let addressee = self
+            .seats
+            .get_key_value(to)
+            .filter(|(_, reader)| !reader.is_deaf);
+        let Some(to) = addressee.map(|(to, _)| to.clone()) else {
+            let (code, detail) = (RefusalCode::NoSuchUser, Text::new(to.as_str()));
+            let line = self.put_line_apart(&Event::Refused(Refusal { code, detail }));
+            return self.set_aside(&from.name, 0, line);
         };
-        let to = to.clone();
-        let line = self.write_apart(|apart| {
-            let text = Text::new(str::from_utf8(text).unwrap_or_default());
-            let (from, to) = (from.name.clone(), to.clone());
-            write_line(apart, &Event::Private { from, to, text });
+        let text = Text::new(str::from_utf8(text).unwrap_or_default());
+        let (from, to) = (from.name.clone(), to);
+        let line = self.put_line_apart(&Event::Private {
+            from: from.clone(),
+            to: to.clone(),
+            text,
         });
-        self.put_in(&to, line.clone(), |_| true);
-        if to != from.name {
-            self.put_in(&from.name, line, |_| true);
+        self.set_aside(&to, 0, line.clone());
+        if from != to {
+            self.set_aside(&from, 0, line);
         }
     }
 
     fn join(&mut self, who: Occupant) -> bool {
-        if self.seats.contains_key(&who.name) {
+        let Occupant { name, connection } = who;
+        if self.seats.contains_key(&name) {
             return false;
         }
-        let people = self.seats.len() + 1;
-        let name = who.name.clone();
-        let from = who.connection.peer();
+        let from = connection.peer();
         self.aftermath
             .news
             .push(format!("{name} joined from {from}"));
-        let welcome = self.write_apart(|apart| {
-            let name = name.clone();
-            write_line(apart, &Event::Welcome { name, people });
-        });
         self.tell_all(&Event::Join { name: name.clone() });
-        let reader = Reader {
-            connection: who.connection,
-            hears: self.public.len()..usize::MAX,
-            asides: Vec::new(),
-            deaf: false,
-        };
-        self.seats.insert(who.name, reader);
-        self.put_in(&name, welcome, |_| true);
+        let reader = Reader::new(connection, self.public.len());
+        self.seats.insert(name.clone(), reader);
+        let people = self.seats.len();
+        let welcome = self.put_line_apart(&Event::Welcome {
+            name: name.clone(),
+            people,
+        });
+        self.set_aside(&name, 0, welcome);
         true
     }
 
-    fn rename(&mut self, who: Occupant, new: Username) -> bool {
-        let old = who.name.clone();
-        if seat(self.seats, &who).is_none() {
+    fn rename(&mut self, who: &Occupant, new: &Username) -> bool {
+        let old = &who.name;
+        let is_taken = old != new && self.seats.contains_key(new);
+        if is_taken || !self.has_seat(who) {
             return false;
         }
         let event = Event::Renamed {
@@ -215,60 +184,52 @@ impl<'a> Delivery<'a> {
             new: new.clone(),
         };
         if old.as_str() == new.as_str() {
-            let line = self.write_apart(|apart| _ = write_line(apart, &event));
-            self.put_in(&old, line, |_| true);
-            return true;
+            let line = self.put_line_apart(&event);
+            self.set_aside(old, 0, line);
+        } else if let Some(reader) = self.seats.remove(old) {
+            if reader.has_asides() {
+                self.aside.push(new.clone());
+            }
+            self.seats.insert(new.clone(), reader);
+            self.aftermath.news.push(format!("{old} is now {new}"));
+            self.tell_all(&event);
         }
-        if old != new && self.seats.contains_key(&new) {
-            return false;
-        }
-        let Some(reader) = self.seats.remove(&old) else {
-            return false;
-        };
-        if !reader.asides.is_empty() {
-            self.aside.push(new.clone());
-        }
-        self.seats.insert(new.clone(), reader);
-        self.aftermath.news.push(format!("{old} is now {new}"));
-        self.tell_all(&event);
         true
     }
 
     fn leave(&mut self, who: Occupant, reason: LeaveReason) {
-        if seat(self.seats, &who).is_none() {
+        if !self.has_seat(&who) {
             return;
         }
+        let Occupant { name, connection } = who;
         if reason == LeaveReason::Quit {
-            let bye = Event::Goodbye(Farewell::Quit);
-            let line = self.write_apart(|apart| _ = write_line(apart, &bye));
-            self.put_in(&who.name, line, |_| true);
-            self.aftermath.finished.push(who.connection);
+            let line = self.put_line_apart(&Event::Goodbye(Farewell::Quit));
+            self.set_aside(&name, 0, line);
+            self.aftermath.finished.push(connection);
         }
-        if let Some(reader) = self.seats.remove(&who.name) {
-            self.owe(reader);
+        if let Some(mut reader) = self.seats.remove(&name) {
+            reader.hear_until(self.public.len());
+            self.leaving.push(reader);
         }
-        let name = who.name;
         self.aftermath.news.push(format!("{name} left: {reason}"));
         self.tell_all(&Event::Leave { name, reason });
     }
 
     fn close(&mut self, answer: SyncSender<Vec<Arc<Connection>>>) {
-        let bye = Event::Goodbye(Farewell::Shutdown);
-        let line = self.write_apart(|apart| _ = write_line(apart, &bye));
-        let at = self.public.len();
-        let seats = mem::take(self.seats);
-        for mut reader in seats.into_values() {
+        let line = self.put_line_apart(&Event::Goodbye(Farewell::Shutdown));
+        for mut reader in mem::take(self.seats).into_values() {
             self.aftermath.finished.push(reader.connection.clone());
-            reader.put_in(at, line.clone());
-            self.owe(reader);
+            reader.set_aside(self.public.len(), 0, line.clone());
+            self.leaving.push(reader);
         }
         self.aftermath.closed = Some(answer);
     }
 
-    /// Keeps what somebody who left has still to hear: all until now.
-    fn owe(&mut self, mut reader: Reader) {
-        reader.hears.end = self.public.len();
-        self.leaving.push(reader);
+    /// Whether they are still here: they themselves, not a later client of the same name.
+    fn has_seat(&self, who: &Occupant) -> bool {
+        self.seats
+            .get(&who.name)
+            .is_some_and(|reader| reader.is(who))
     }
 
     fn tell_all(&mut self, event: &Event) {
@@ -276,20 +237,30 @@ impl<'a> Delivery<'a> {
         write_line(&mut self.public, event);
     }
 
-    fn write_apart(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-        let start = self.apart.len();
-        write(&mut self.apart);
-        start..self.apart.len()
+    fn tell(&mut self, to: &Occupant, apart: Range<usize>) {
+        if self.has_seat(to) {
+            self.set_aside(&to.name, 0, apart);
+        }
     }
 
-    /// Puts bytes for one person where the public lines are now, if `is_meant` says so.
-    fn put_in(&mut self, to: &Username, apart: Range<usize>, is_meant: impl Fn(&Reader) -> bool) {
-        if let Some(reader) = self.seats.get_mut(to).filter(|reader| is_meant(reader)) {
-            if reader.asides.is_empty() {
-                self.aside.push(to.clone());
+    /// For one person, leaves out what is said next to all, or puts in what is apart.
+    fn set_aside(&mut self, who: &Username, skip: usize, apart: Range<usize>) {
+        if let Some(reader) = self.seats.get_mut(who) {
+            if !reader.has_asides() {
+                self.aside.push(who.clone());
             }
-            reader.put_in(self.public.len(), apart);
+            reader.set_aside(self.public.len(), skip, apart);
         }
+    }
+
+    fn put_apart(&mut self, lines: &[u8]) -> Range<usize> {
+        self.apart.extend_from_slice(lines);
+        self.apart.len() - lines.len()..self.apart.len()
+    }
+
+    fn put_line_apart(&mut self, event: &Event) -> Range<usize> {
+        let length = write_line(&mut self.apart, event);
+        self.apart.len() - length..self.apart.len()
     }
 
     /// The lines of `USERS`, in fold order, made once however many ask.
@@ -299,23 +270,17 @@ impl<'a> Delivery<'a> {
         }
         let mut names: Vec<&Username> = self.seats.keys().collect();
         names.sort_unstable_by_key(|name| name.fold());
-        let total = names.len();
-        let start = self.apart.len();
-        let mut line = Vec::new();
+        let start = format!("USERS {}", names.len());
+        let mut lines = String::new();
+        let mut line = start.clone();
         for name in names {
             if line.len() + 1 + name.as_str().len() > LINE_LIMIT {
-                self.apart.append(&mut line);
-                self.apart.push(b'\n');
+                lines = lines + &line + "\n";
+                line.clone_from(&start);
             }
-            if line.is_empty() {
-                line.extend_from_slice(format!("USERS {total}").as_bytes());
-            }
-            line.push(b' ');
-            line.extend_from_slice(name.as_str().as_bytes());
+            line = line + " " + name.as_str();
         }
-        self.apart.append(&mut line);
-        self.apart.push(b'\n');
-        let users = start..self.apart.len();
+        let users = self.put_apart((lines + &line + "\n").as_bytes());
         self.users = Some(users.clone());
         users
     }
@@ -356,55 +321,4 @@ impl<'a> Delivery<'a> {
         self.aside.clear();
         self.users = None;
     }
-}
-
-impl Reader {
-    fn is(&self, occupant: &Occupant) -> bool {
-        Arc::ptr_eq(&self.connection, &occupant.connection)
-    }
-
-    fn put_in(&mut self, at: usize, apart: Range<usize>) {
-        let skip = 0;
-        self.asides.push(Aside { at, skip, apart });
-    }
-
-    fn send<'b>(
-        &mut self,
-        public: &'b [u8],
-        apart: &'b [u8],
-        slices: &mut Vec<IoSlice<'b>>,
-    ) -> Result<(), Undelivered> {
-        slices.clear();
-        let end = self.hears.end.min(public.len());
-        let mut at = self.hears.start;
-        let mut add = |bytes: &'b [u8]| {
-            if !bytes.is_empty() {
-                slices.push(IoSlice::new(bytes));
-            }
-        };
-        for aside in self.asides.drain(..) {
-            add(&public[at..aside.at]);
-            add(&apart[aside.apart]);
-            at = aside.at + aside.skip;
-        }
-        add(&public[at..end]);
-        self.hears.start = 0;
-        self.asides.shrink_to(ASIDES);
-        if self.deaf || slices.is_empty() {
-            return Ok(());
-        }
-        let sent = self.connection.send(slices);
-        self.deaf = sent.is_err();
-        sent
-    }
-}
-
-/// The seat that `occupant` still has. Their seat, not that of a later client of the same name.
-fn seat<'a>(
-    seats: &'a mut HashMap<Username, Reader>,
-    occupant: &Occupant,
-) -> Option<&'a mut Reader> {
-    seats
-        .get_mut(&occupant.name)
-        .filter(|reader| reader.is(occupant))
 }

@@ -4,6 +4,7 @@ mod connection;
 mod delivery;
 mod limits;
 mod outbox;
+mod reader;
 mod registry;
 mod session;
 

@@ -4,9 +4,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use super::connection::Connection;
-use super::delivery::{Aftermath, Delivery, Reader};
+use super::delivery::{Aftermath, Delivery};
 use super::lock;
 use super::outbox::{Occupant, Outbox, Post};
+use super::reader::Reader;
 use crate::protocol::{LeaveReason, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.

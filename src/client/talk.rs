@@ -1,0 +1,182 @@
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::prompt::{Prompt, Typed};
+use super::render::{Painter, Screen};
+use super::session::{Known, Session};
+use super::{Ending, FAREWELL_PATIENCE, Problem};
+use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Username, UsernameError};
+
+/// How long a server may take to ask for a name before it is taken for something else.
+const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The stdin loop's side of the session.
+pub struct Talk<'a> {
+    pub server: &'a TcpStream,
+    pub session: &'a Session,
+    pub painter: Painter,
+    pub screen: Screen,
+    pub is_interactive: bool,
+    pub in_editor: bool,
+}
+
+impl Talk<'_> {
+    /// Gives the server a name until it accepts one. Fails when it refuses one that nobody can
+    /// be asked about again.
+    pub fn introduce(
+        &mut self,
+        prompt: &mut Prompt,
+        given: Option<Username>,
+    ) -> Result<(), Problem> {
+        let lang = self.painter.lang;
+        let mut given = given;
+        let is_over = |known: &Known| known.is_asked || known.ending.is_some();
+        if !self.session.wait_until(GREETING_PATIENCE, is_over) {
+            return Err(Problem::NoChatServer);
+        }
+        loop {
+            let name = match given.take() {
+                Some(name) => name,
+                None => {
+                    if self.is_interactive && !self.in_editor {
+                        self.remark(lang.name_prompt().trim_end().to_owned());
+                    }
+                    match prompt.read(self.session, &lang.name_prompt()) {
+                        Typed::End => return Ok(()),
+                        Typed::Lines(line) if asks_to_quit(&line) => return Ok(()),
+                        Typed::Lines(line) => match line.parse() {
+                            Ok(name) => name,
+                            Err(error) if self.is_interactive => {
+                                self.complain(lang.bad_name(&error));
+                                continue;
+                            }
+                            Err(error) => return Err(Problem::BadUsername(error)),
+                        },
+                        Typed::TooLong => return Err(UsernameError::TooLong.into()),
+                        Typed::NotUtf8 => {
+                            return Err(UsernameError::Invalid("\u{fffd}".to_owned()).into());
+                        }
+                    }
+                }
+            };
+            self.session.known().is_asked = false;
+            self.send(name.as_str());
+            self.session.wait_until(Duration::MAX, |known| {
+                known.me.is_some() || known.is_asked || known.ending.is_some()
+            });
+            let known = self.session.known();
+            if known.me.is_some() || known.ending.is_some() {
+                return Ok(());
+            }
+            if !self.is_interactive {
+                return Err(Problem::NameRefused);
+            }
+        }
+    }
+
+    /// The stdin loop: sends what is typed until the person leaves or the session ends.
+    pub fn talk(&mut self, prompt: &mut Prompt) {
+        if self.in_editor {
+            // For completion, and to know whom one speaks to.
+            self.send("/quem");
+        }
+        while !self.session.is_ending() {
+            let name = self.session.known().me.clone();
+            let name = name.map_or_else(String::new, |name| name.to_string());
+            match prompt.read(self.session, &format!("{name}> ")) {
+                Typed::Lines(lines) => {
+                    for line in lines.split('\n') {
+                        if asks_to_quit(line) {
+                            return;
+                        }
+                        self.say(line);
+                    }
+                }
+                Typed::TooLong => self.complain(self.painter.lang.line_too_long()),
+                Typed::NotUtf8 => self.complain(self.painter.lang.not_utf8()),
+                Typed::End => return,
+            }
+        }
+    }
+
+    /// Does what one typed line asks for.
+    fn say(&mut self, line: &str) {
+        let lang = self.painter.lang;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        match Command::parse(line) {
+            Ok(None) => {}
+            Ok(Some(Command::Help)) => {
+                let mut lines = String::new();
+                for row in lang.help() {
+                    self.painter.remark(row, &mut lines);
+                }
+                // When it cannot be shown, the receiver finds out and ends the session.
+                let _ = self.screen.show(lines);
+            }
+            Ok(Some(Command::Reply(text))) => {
+                let correspondent = self.session.known().correspondent.clone();
+                match correspondent {
+                    Some(name) => self.send(&format!("/msg {name} {text}")),
+                    None => self.complain(lang.nobody_to_answer()),
+                }
+            }
+            Ok(Some(_)) => self.send(line),
+            Err(CommandError::Unknown(typed)) => {
+                self.complain(lang.unknown_command(typed, nearest_command(typed)));
+            }
+            Err(CommandError::MissingArgument(typed)) => {
+                self.complain(lang.missing_argument(typed));
+            }
+        }
+    }
+
+    /// Sends one line, if it is not too long.
+    fn send(&mut self, line: &str) {
+        if line.len() > LINE_LIMIT {
+            return self.complain(self.painter.lang.line_too_long());
+        }
+        // When it fails the receiver finds out why, and ends the session.
+        let _ = self.server.write_all(format!("{line}\n").as_bytes());
+    }
+
+    /// Leaves as `/SAIR` does, and waits for what is still to come: from a pipe, all that was
+    /// sent has to be delivered before, however long that takes.
+    pub fn leave(&mut self, failed: Option<Ending>) -> Ending {
+        if !self.session.known().is_disconnected {
+            self.send("/SAIR");
+        }
+        let is_over = self
+            .session
+            .wait_until(FAREWELL_PATIENCE, |known| known.is_disconnected);
+        if !is_over && !self.is_interactive && failed.is_none() {
+            self.session
+                .wait_until(Duration::MAX, |known| known.ending.is_some());
+        }
+        let ending = self.session.known().ending.clone();
+        failed.or(ending).unwrap_or(Ending::Left)
+    }
+
+    fn complain(&self, sentence: String) {
+        self.screen.complain(self.painter.problem(sentence));
+    }
+
+    fn remark(&self, sentence: String) {
+        let mut lines = String::new();
+        self.painter.remark(sentence, &mut lines);
+        let _ = self.screen.show(lines);
+    }
+}
+
+fn asks_to_quit(line: &str) -> bool {
+    matches!(Command::parse(line), Ok(Some(Command::Quit)))
+}
+
+/// The command that was probably meant.
+fn nearest_command(typed: &str) -> Option<&'static str> {
+    let typed = typed.to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &typed);
+    let names = COMMANDS.iter().flat_map(|spec| spec.names);
+    let nearest = names.min_by_key(|name| distance(name))?;
+    (3 * distance(nearest) <= typed.len()).then_some(nearest)
+}
