@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use chat::server::{Options, Server};
@@ -66,9 +66,11 @@ struct Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let result = Screen::start().and_then(|screen| {
+    let result = Screen::start().and_then(|(screen, has_ended)| {
         let result = run(flags);
-        screen.wait();
+        // The last line; a screen that stands still is not waited for.
+        let _ = screen.0.try_send(Vec::new());
+        let _ = has_ended.recv_timeout(PATIENCE);
         result
     });
     match result {
@@ -151,70 +153,47 @@ fn invite(ip: IpAddr, port: u16) {
     info!("others join with: chat-client --host {ip} --port {port}");
 }
 
-/// Log lines on their way to standard error, which may stand still (Ctrl-S, a full pipe): what
-/// does not fit in here is lost, and nobody waits.
-#[derive(Clone)]
-struct Screen {
-    lines: SyncSender<Vec<u8>>,
-    /// Queued and not yet written.
-    waiting: Arc<AtomicUsize>,
-    lost: Arc<AtomicUsize>,
-}
+/// Log lines on their way to standard error, which may stand still (Ctrl-S, a full pipe): then
+/// what does not fit in here is lost, and nobody waits.
+struct Screen(SyncSender<Vec<u8>>);
+
+/// How many lines may wait for the screen.
+const WAITING: usize = 4096;
+
+/// How long the last lines may take.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Screen {
-    /// How many lines may wait.
-    const LINES: usize = 4096;
-
-    /// Makes it the program's log.
-    fn start() -> anyhow::Result<Screen> {
-        let (lines, queue) = sync_channel::<Vec<u8>>(Screen::LINES);
-        let screen = Screen {
-            lines,
-            waiting: Arc::default(),
-            lost: Arc::default(),
-        };
-        let Screen { waiting, lost, .. } = screen.clone();
+    /// Makes it the program's log. What is returned closes once an empty line was written.
+    fn start() -> anyhow::Result<(Screen, Receiver<()>)> {
+        let (screen, lines) = sync_channel::<Vec<u8>>(WAITING);
+        let (writing, has_ended) = sync_channel(0);
         let write_all = move || {
-            for mut line in queue {
-                let lost = lost.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    line.extend(format!("({lost} lines of the log were lost)\n").into_bytes());
-                }
+            let _writing: SyncSender<()> = writing;
+            for line in lines.iter().take_while(|line| !line.is_empty()) {
                 // A log that cannot be written must not end the chat.
                 let _ = io::stderr().write_all(&line);
-                waiting.fetch_sub(1, Ordering::Release);
             }
         };
-        thread::Builder::new()
-            .spawn(write_all)
-            .context("cannot start the thread that writes the log")?;
+        let thread = thread::Builder::new().spawn(write_all);
+        thread.context("cannot start the thread that writes the log")?;
+        let is_terminal = io::stderr().is_terminal();
         env_logger::Builder::from_env(Env::default().default_filter_or("info"))
             .format_target(false)
-            .write_style(match io::stderr().is_terminal() {
-                true => WriteStyle::Auto,
-                false => WriteStyle::Never,
+            .write_style(if is_terminal {
+                WriteStyle::Auto
+            } else {
+                WriteStyle::Never
             })
-            .target(Target::Pipe(Box::new(screen.clone())))
+            .target(Target::Pipe(Box::new(Screen(screen.clone()))))
             .init();
-        Ok(screen)
-    }
-
-    /// Waits for what is queued, but not for a screen that stands still.
-    fn wait(&self) {
-        let deadline = Instant::now() + Duration::from_millis(250);
-        while self.waiting.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
-        }
+        Ok((Screen(screen), has_ended))
     }
 }
 
 impl Write for Screen {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.lines.try_send(line.to_vec()).is_err() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        let _ = self.0.try_send(line.to_vec());
         Ok(line.len())
     }
 

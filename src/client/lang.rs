@@ -25,6 +25,41 @@ macro_rules! say {
     };
 }
 
+/// A method for each of these sentences.
+macro_rules! sentences {
+    ($(fn $name:ident($($what:ident: $type:ty),*) { $pt:literal, $en:literal })+) => {
+        #[allow(missing_docs)] // the sentences are the documentation
+        impl Lang {
+            $(pub fn $name(self, $($what: $type),*) -> String {
+                say!(self, $pt, $en)
+            })+
+        }
+    };
+}
+
+sentences! {
+    fn name_prompt() { "Seu nome: ", "Your name: " }
+    fn joined(name: &str) { "{name} entrou", "{name} joined" }
+    fn renamed(old: &str, new: &str) { "{old} agora é {new}", "{old} is now {new}" }
+    fn you() { "você", "you" }
+    fn users(total: usize, names: &str) {
+        "na sala ({total}): {names}",
+        "here ({total}): {names}"
+    }
+    fn nobody_to_answer() {
+        "Ninguém lhe escreveu em particular; use /msg NOME TEXTO.",
+        "Nobody has written to you privately; use /msg NAME TEXT."
+    }
+    fn line_too_long() {
+        "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
+        "The line has more than {LINE_LIMIT} bytes and was not sent; split it."
+    }
+    fn not_utf8() {
+        "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",
+        "The line is not UTF-8 and was not sent; check the encoding of the terminal."
+    }
+}
+
 #[allow(missing_docs)] // the sentences are the documentation
 impl Lang {
     /// The system's language: Portuguese where it says `pt` or nothing, as for `C`.
@@ -34,10 +69,6 @@ impl Lang {
             Some("pt" | "c" | "posix" | "") | None => Lang::Pt,
             Some(_) => Lang::En,
         }
-    }
-
-    pub fn name_prompt(self) -> String {
-        say! { self, "Seu nome: ", "Your name: " }
     }
 
     pub fn welcome(self, name: &str, people: usize) -> String {
@@ -50,10 +81,6 @@ impl Lang {
         "Hello, {name}: {room}. /help shows the commands, /SAIR leaves." }
     }
 
-    pub fn joined(self, name: &str) -> String {
-        say! { self, "{name} entrou", "{name} joined" }
-    }
-
     pub fn left(self, name: &str, reason: LeaveReason) -> String {
         match reason {
             LeaveReason::Quit => say! { self, "{name} saiu", "{name} left" },
@@ -64,18 +91,6 @@ impl Lang {
             "{name} saiu (não acompanhava a conversa)",
             "{name} left (could not keep up)" },
         }
-    }
-
-    pub fn renamed(self, old: &str, new: &str) -> String {
-        say! { self, "{old} agora é {new}", "{old} is now {new}" }
-    }
-
-    pub fn you(self) -> String {
-        say! { self, "você", "you" }
-    }
-
-    pub fn users(self, total: usize, names: &str) -> String {
-        say! { self, "na sala ({total}): {names}", "here ({total}): {names}" }
     }
 
     /// The commands, a line each.
@@ -178,24 +193,6 @@ impl Lang {
         say! { self,
         "Falta algo em {typed}; escreva {typed} {arguments}.",
         "{typed} lacks something; write {typed} {arguments}." }
-    }
-
-    pub fn nobody_to_answer(self) -> String {
-        say! { self,
-        "Ninguém lhe escreveu em particular; use /msg NOME TEXTO.",
-        "Nobody has written to you privately; use /msg NAME TEXT." }
-    }
-
-    pub fn line_too_long(self) -> String {
-        say! { self,
-        "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
-        "The line has more than {LINE_LIMIT} bytes and was not sent; split it." }
-    }
-
-    pub fn not_utf8(self) -> String {
-        say! { self,
-        "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",
-        "The line is not UTF-8 and was not sent; check the encoding of the terminal." }
     }
 
     /// How the session ended, where that needs a word.

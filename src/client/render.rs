@@ -183,10 +183,10 @@ impl Painter {
             indent += stamp.len();
             spans.insert(0, Span(DIM, stamp));
         }
-        let columns = match terminal_size::terminal_size() {
-            Some((width, _)) if self.wraps => usize::from(width.0).max(2 * indent + 2) - 1,
-            _ => usize::MAX,
-        };
+        let width = self.wraps.then(terminal_size::terminal_size).flatten();
+        let columns = width.map_or(usize::MAX, |(width, _)| {
+            usize::from(width.0).max(2 * indent + 2) - 1
+        });
         let whole: String = spans.iter().map(|Span(_, text)| text.as_str()).collect();
         let mut breaks = breaks(&whole, columns, indent).into_iter().peekable();
         let mut at = 0;

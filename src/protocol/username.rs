@@ -86,6 +86,9 @@ impl FromStr for Username {
 
 /// The form without case of a name, or of the beginning of one.
 pub fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     let once = |name: &str| -> String {
         let upper: String = name.nfkd().flat_map(char::to_uppercase).collect();
         upper.to_lowercase().nfkc().collect()

@@ -11,8 +11,8 @@ use super::limits::TokenBucket;
 use super::outbox::{Outbox, Post, write_line};
 use super::registry::{NoSeat, Seat};
 use crate::protocol::{
-    COMMANDS, Command, CommandError, CommandKind, Event, Farewell, LINE_LIMIT, LeaveReason, Line,
-    LineReader, NAME_LIMIT, Refusal, RefusalCode, Text, Username, UsernameError,
+    COMMANDS, Command, CommandError, CommandKind, CommandSpec, Event, Farewell, LINE_LIMIT,
+    LeaveReason, Line, LineReader, NAME_LIMIT, Refusal, RefusalCode, Text, Username, UsernameError,
 };
 
 /// How often a name may be tried.
@@ -202,10 +202,8 @@ impl Session<'_> {
                 Ok(Some(Command::Help)) => {
                     help().for_each(|line| outbox.tell(me, &line));
                 }
-                Ok(Some(Command::Reply(_))) => {
-                    // Who wrote last is the client's to know.
-                    outbox.tell(me, &refuse(RefusalCode::UnknownCommand, "/r"));
-                }
+                // Not known here: see `read`.
+                Ok(Some(Command::Reply(_))) => {}
                 Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
                     Err(error) => outbox.tell(me, &refuse_name(&error)),
                     Ok(new) if seat.rename(new.clone(), std::mem::take(&mut outbox)) => {}
@@ -244,10 +242,21 @@ fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
     let Line::Text(line) = line else {
         return Err(refuse_line(line));
     };
-    Command::parse(line).map_err(|error| match error {
-        CommandError::Unknown(word) => refuse(RefusalCode::UnknownCommand, word),
-        CommandError::MissingArgument(word) => refuse(RefusalCode::MissingArgument, word),
-    })
+    // Who wrote last is the client's to know: here, `/r` is no command.
+    let is_reply = |word| CommandSpec::find(word).is_some_and(|s| s.kind == CommandKind::Reply);
+    match Command::parse(line) {
+        Ok(Some(Command::Reply(_))) => {
+            let word = line.split([' ', '\t']).next().unwrap_or_default();
+            Err(refuse(RefusalCode::UnknownCommand, word))
+        }
+        Err(CommandError::MissingArgument(word)) if !is_reply(word) => {
+            Err(refuse(RefusalCode::MissingArgument, word))
+        }
+        Err(CommandError::MissingArgument(word) | CommandError::Unknown(word)) => {
+            Err(refuse(RefusalCode::UnknownCommand, word))
+        }
+        Ok(command) => Ok(command),
+    }
 }
 
 fn refuse(code: RefusalCode, detail: &str) -> Event<'static> {
