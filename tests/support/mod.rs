@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use proptest::prelude::{Strategy, TestCaseError};
+use proptest::test_runner::TestRunner;
 
 /// Far longer than anything takes, also on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -368,4 +370,26 @@ pub fn open_files(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
         .count()
+}
+
+/// How often a property is tried; `CHAT_FUZZ_CASES` for a longer run.
+pub fn fuzz_cases(usually: u32) -> u32 {
+    std::env::var("CHAT_FUZZ_CASES").map_or(usually, |cases| cases.parse().expect("a number"))
+}
+
+/// Tries `property` on what `strategy` makes up, and shows the smallest input it fails for.
+#[track_caller]
+pub fn fuzz<S: Strategy>(
+    cases: u32,
+    strategy: S,
+    property: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let config = proptest::test_runner::Config {
+        cases: fuzz_cases(cases),
+        failure_persistence: None,
+        ..Default::default()
+    };
+    if let Err(failure) = TestRunner::new(config).run(&strategy, property) {
+        panic!("{failure}");
+    }
 }

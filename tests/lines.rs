@@ -1,0 +1,169 @@
+//! The framing of lines, against a model of a few lines. Alone in its process, because one test
+//! looks at the memory that it takes.
+
+mod support;
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+
+use chat::protocol::{LINE_LIMIT, Line, LineReader};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::{fuzz, proc_status};
+
+/// A line as [`Line`] has it, free of its reader.
+#[derive(Debug, Clone, PartialEq)]
+enum Got {
+    Text(String),
+    TooLong,
+    NotUtf8,
+}
+
+/// What a reader should make of `bytes`, however they arrive.
+fn model(bytes: &[u8], limit: usize) -> Vec<Got> {
+    bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(|piece| match piece.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None => piece,
+        })
+        .map(|line| match str::from_utf8(line) {
+            _ if line.len() > limit => Got::TooLong,
+            Ok(text) => Got::Text(text.to_owned()),
+            Err(_) => Got::NotUtf8,
+        })
+        .collect()
+}
+
+/// Delivers its chunks one read at a time, with an error instead of an empty one.
+struct Chunks(VecDeque<Vec<u8>>);
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(
+            !buffer.is_empty(),
+            "a read that cannot take anything looks like the end"
+        );
+        let Some(chunk) = self.0.front_mut() else {
+            return Ok(0);
+        };
+        if chunk.is_empty() {
+            self.0.pop_front();
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let taken = buffer.len().min(chunk.len());
+        buffer[..taken].copy_from_slice(&chunk[..taken]);
+        chunk.drain(..taken);
+        if chunk.is_empty() {
+            self.0.pop_front();
+        }
+        Ok(taken)
+    }
+}
+
+/// Reads as a session does, giving memory back now and then as it does too.
+fn read_all(chunks: VecDeque<Vec<u8>>, limit: usize) -> Vec<Got> {
+    let mut reader = LineReader::new(Chunks(chunks), limit);
+    let mut got = Vec::new();
+    loop {
+        while let Some(line) = reader.next_line() {
+            got.push(match line {
+                Line::Text(text) => Got::Text(text.to_owned()),
+                Line::TooLong => Got::TooLong,
+                Line::NotUtf8 => Got::NotUtf8,
+            });
+        }
+        if got.len() % 3 == 0 {
+            reader.shrink();
+        }
+        match reader.fill() {
+            Ok(0) if !reader.has_rest() => return got,
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+}
+
+/// Bytes with many line ends, in pieces of any size, some of them the limit give or take a few.
+fn any_bytes(limit: usize) -> impl Strategy<Value = Vec<u8>> {
+    let telling = vec(
+        proptest::sample::select(b"\n\n\n\r\r ab\xc3\xa9\xff\0".to_vec()),
+        0..12,
+    );
+    let near = limit.saturating_sub(3)..limit + 4;
+    let piece = prop_oneof![
+        4 => telling,
+        2 => "\\PC{0,10}\r?\n?".prop_map(String::into_bytes),
+        2 => (near, "\r?\n?").prop_map(|(length, end)| ["x".repeat(length), end].concat().into_bytes()),
+        1 => vec(any::<u8>(), 0..40),
+        1 => (0..3 * limit + 3000).prop_map(|length| vec![b'y'; length]),
+    ];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// Cuts `bytes` anywhere; 0 stands for an error between two reads.
+fn cut(bytes: &[u8], lengths: &[usize]) -> VecDeque<Vec<u8>> {
+    let mut left = bytes;
+    let mut chunks = VecDeque::new();
+    for length in lengths.iter().cycle().take(10 * lengths.len()) {
+        let (chunk, rest) = left.split_at(left.len().min(*length));
+        if *length == 0 || !chunk.is_empty() {
+            chunks.push_back(chunk.to_vec());
+        }
+        left = rest;
+    }
+    if !left.is_empty() {
+        chunks.push_back(left.to_vec());
+    }
+    chunks
+}
+
+#[test]
+fn however_bytes_arrive_the_lines_are_the_same() {
+    let limits = prop_oneof![0..40usize, 500..520usize, Just(LINE_LIMIT)];
+    let input = limits.prop_flat_map(|limit| (Just(limit), any_bytes(limit)));
+    let lengths = vec(prop_oneof![Just(0), 1..4usize, 1..600usize], 1..30);
+    fuzz(512, (input, lengths), |((limit, bytes), lengths)| {
+        let got = read_all(cut(&bytes, &lengths), limit);
+        prop_assert_eq!(got, model(&bytes, limit), "(left: came)");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_limit_does_not_count_the_line_end() {
+    let full = "é".repeat(LINE_LIMIT / 2);
+    for (bytes, expected) in [
+        (format!("{full}\n"), Got::Text(full.clone())),
+        (format!("{full}\r\n"), Got::Text(full.clone())),
+        (full.clone(), Got::Text(full.clone())),
+        (format!("{full}x\n"), Got::TooLong),
+        (format!("{full}\r\r\n"), Got::TooLong),
+        (format!("{full}x"), Got::TooLong),
+    ] {
+        for lengths in [&[bytes.len()][..], &[1], &[LINE_LIMIT, 1]] {
+            let got = read_all(cut(bytes.as_bytes(), lengths), LINE_LIMIT);
+            assert_eq!(got, [expected.clone()], "(left: came)");
+        }
+    }
+}
+
+#[test]
+fn an_endless_line_takes_no_memory() {
+    const ENDLESS: u64 = 100 << 20;
+    let source = io::repeat(b'a').take(ENDLESS).chain(&b"\nnext\n"[..]);
+    let before = proc_status(std::process::id(), "VmRSS");
+    let mut reader = LineReader::new(source, LINE_LIMIT);
+    let mut got = Vec::new();
+    while reader.fill().unwrap() > 0 {
+        while let Some(line) = reader.next_line() {
+            got.push(format!("{line:?}"));
+        }
+    }
+    assert_eq!(got, ["TooLong", r#"Text("next")"#], "(left: came)");
+    let grown = proc_status(std::process::id(), "VmRSS").saturating_sub(before);
+    assert!(
+        grown < 4096,
+        "grown by {grown} KiB, expected: a few at most"
+    );
+}
