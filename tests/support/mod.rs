@@ -5,7 +5,7 @@
 
 #![allow(dead_code)] // each test file uses its part
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -155,6 +155,17 @@ impl Peer {
     /// Everything until the server closes.
     pub fn rest(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.line()).collect()
+    }
+
+    /// Everything until the server closes or cuts the connection, half a line at its end included.
+    pub fn remains(&mut self) -> String {
+        let mut bytes = Vec::new();
+        match self.reader.read_to_end(&mut bytes) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("no end within {DEADLINE:?}: {error}")
+            }
+            _ => String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     /// Says that nothing more will be sent, as `nc -N` does at the end of its input.
