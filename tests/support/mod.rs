@@ -5,6 +5,9 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod client;
+pub mod network;
+
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
