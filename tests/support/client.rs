@@ -32,6 +32,45 @@ pub fn enter(server: &Server, name: &str) -> Process {
     process
 }
 
+/// Both languages of the interface.
+pub const LANGS: [&str; 2] = ["pt", "en"];
+
+/// Waits for `process` to end with `code`; returns what it says about that: one sentence, with
+/// nothing in it that only a programmer understands.
+#[track_caller]
+pub fn last_words(process: &mut Process, code: i32) -> String {
+    assert_eq!(
+        process.finish(),
+        Some(code),
+        "(left: came, right: expected)"
+    );
+    let words = process.stderr.so_far();
+    for jargon in ["os error", "Os {", "panicked", "backtrace", "errno", "Err("] {
+        assert!(!words.contains(jargon), "no {jargon:?} in {words:?}");
+    }
+    assert!(
+        words.ends_with(".\n") || words.ends_with("?\n"),
+        "a sentence: {words:?}"
+    );
+    assert_eq!(words.lines().count(), 1, "one sentence: {words:?}");
+    words.trim_end().to_owned()
+}
+
+/// Runs `chat-client` towards `address` in both languages, and lets `serve` be the server.
+#[track_caller]
+pub fn expect_words_from(address: SocketAddr, words: [&str; 2], serve: impl Fn()) {
+    for (lang, words) in LANGS.into_iter().zip(words) {
+        let flags = ["--lang", lang, "--username", "ana"];
+        let mut process = Process::spawn(&mut client_of(address, &flags));
+        serve();
+        let told = last_words(&mut process, 1);
+        assert!(
+            told.contains(words) && told.contains(&address.to_string()),
+            "expected: …{words}… with {address}\n    came: {told}"
+        );
+    }
+}
+
 /// An address that nobody listens at, and nobody can as long as the socket is kept.
 pub fn deserted() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -84,4 +123,23 @@ impl Impostor {
         peer.send(&format!("WELCOME {name} 1"));
         peer
     }
+}
+
+/// A client whose server is the test.
+pub fn meet(flags: &[&str]) -> (Process, Peer) {
+    let impostor = Impostor::listen();
+    let mut command = client_of(impostor.address, &["--username", "ana"]);
+    let process = Process::spawn(command.args(flags));
+    let peer = impostor.welcome("ana");
+    (process, peer)
+}
+
+/// Lets `process` leave, with the test as its server; returns what it has shown and what it has complained about.
+#[track_caller]
+pub fn part(mut process: Process, mut peer: Peer) -> (String, String) {
+    process.end_input();
+    peer.expect("/SAIR");
+    peer.send("BYE quit");
+    assert_eq!(process.finish(), Some(0), "(left: came, right: expected)");
+    (process.stdout.so_far(), process.stderr.so_far())
 }

@@ -11,7 +11,7 @@ pub mod network;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -312,7 +312,9 @@ impl Output {
     }
 
     pub fn so_far(&self) -> String {
-        self.0.0.lock().unwrap().text.clone()
+        // Also after a test has failed in the middle of reading it.
+        let collected = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        collected.text.clone()
     }
 
     /// Waits for a line with `needle` in it; returns the first such line.
