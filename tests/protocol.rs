@@ -11,6 +11,7 @@ use chat::protocol::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use strum::VariantArray;
 
 const CASES: u32 = 256;
 
@@ -65,7 +66,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
         Just(Event::AskUsername),
         (a_name(), any::<usize>()).prop_map(|(name, people)| Event::Welcome { name, people }),
         a_name().prop_map(|name| Event::Join { name }),
-        (a_name(), select(LeaveReason::ALL))
+        (a_name(), select(LeaveReason::VARIANTS))
             .prop_map(|(name, reason)| Event::Leave { name, reason }),
         (a_name(), any_text()).prop_map(|(from, text)| Event::Message { from, text }),
         (a_name(), any_text()).prop_map(|(from, text)| Event::Action { from, text }),
@@ -78,9 +79,9 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
         (any::<usize>(), vec(a_name(), 0..20))
             .prop_map(|(total, names)| Event::Users { total, names }),
         any_text().prop_map(|text| Event::Info { text }),
-        (select(RefusalCode::ALL), any_text())
+        (select(RefusalCode::VARIANTS), any_text())
             .prop_map(|(code, detail)| Event::Refused(Refusal { code, detail })),
-        select(Farewell::ALL).prop_map(Event::Goodbye),
+        select(Farewell::VARIANTS).prop_map(Event::Goodbye),
     ]
 }
 
@@ -103,14 +104,14 @@ fn the_codes_are_those_of_the_design() {
         let words: Vec<_> = all.iter().map(T::to_string).collect();
         words.join(" ")
     }
-    assert_eq!(words(LeaveReason::ALL), "quit lost slow");
+    assert_eq!(words(LeaveReason::VARIANTS), "quit lost slow");
     assert_eq!(
-        words(RefusalCode::ALL),
+        words(RefusalCode::VARIANTS),
         "username-empty username-too-long username-invalid username-taken unknown-command \
          missing-argument no-such-user line-too-long not-utf8"
     );
     assert_eq!(
-        words(Farewell::ALL),
+        words(Farewell::VARIANTS),
         "quit shutdown server-full too-many-connections too-many-attempts handshake-timeout"
     );
     assert_eq!((LINE_LIMIT, NAME_LIMIT), (4096, 32));

@@ -59,7 +59,7 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let lang = flags.lang.unwrap_or_else(Lang::of_system);
-    let server = format!("{}:{}", flags.host, flags.port);
+    let server = client::server_name(&flags.host, &flags.port);
     let (sentence, code) = match check(flags, lang) {
         Err(problem) => (Some(lang.problem(&problem, &server)), USAGE),
         Ok(options) => match client::run(options) {

@@ -7,6 +7,7 @@ mod render;
 mod session;
 mod talk;
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -122,6 +123,14 @@ impl Ending {
     }
 }
 
+/// How a server is named to people: as it was given, an IPv6 address in brackets.
+pub fn server_name(host: &str, port: impl Display) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
+}
+
 /// Connects to the server, each of its addresses in turn.
 pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
     let unknown = || Problem::UnknownHost(host.to_owned());
@@ -159,7 +168,7 @@ impl Problem {
 pub fn run(options: Options) -> Result<Ending, Problem> {
     let stream = Arc::new(connect(&options.host, options.port)?);
     let saved = tcgetattr(io::stdin()).ok();
-    let (lang, server) = (options.lang, format!("{}:{}", options.host, options.port));
+    let (lang, server) = (options.lang, server_name(&options.host, options.port));
     let session = Arc::new(Session::new(move |ending| {
         restore(saved.as_ref());
         if let Some(sentence) = lang.ending(ending, &server) {

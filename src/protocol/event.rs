@@ -1,12 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use strum::{Display, EnumIter, EnumString};
+use strum::{Display, EnumString, VariantArray};
 
 use super::{Text, Username};
 
 /// Why somebody is no longer here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum LeaveReason {
     /// Typed `/SAIR`.
@@ -18,7 +18,7 @@ pub enum LeaveReason {
 }
 
 /// The code of an `ERR` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RefusalCode {
     /// A name of blanks alone.
@@ -42,7 +42,7 @@ pub enum RefusalCode {
 }
 
 /// The code of a `BYE` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, EnumIter)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Farewell {
     /// You left.

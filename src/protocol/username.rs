@@ -99,7 +99,8 @@ pub fn fold(name: &str) -> String {
 
 fn is_valid(name: &str) -> bool {
     let mut marks = 0;
-    name.starts_with(char::is_alphanumeric)
+    // Some vowel signs count as alphabetic, but stand on a letter before them.
+    name.starts_with(|c: char| c.is_alphanumeric() && !is_combining_mark(c))
         && name.chars().all(|c| {
             // Longer stacks of marks ("Zalgo") climb over the lines above.
             marks = if is_combining_mark(c) { marks + 1 } else { 0 };
