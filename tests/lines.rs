@@ -143,7 +143,7 @@ fn the_limit_does_not_count_the_line_end() {
     ] {
         for lengths in [&[bytes.len()][..], &[1], &[LINE_LIMIT, 1]] {
             let got = read_all(cut(bytes.as_bytes(), lengths), LINE_LIMIT);
-            assert_eq!(got, [expected.clone()], "(left: came)");
+            assert_eq!(got, std::slice::from_ref(&expected), "(left: came)");
         }
     }
 }

@@ -61,7 +61,7 @@ impl<R: Read> LineReader<R> {
         self.end -= mem::take(&mut self.start);
         if self.filled || self.end == self.buffer.len() {
             let longest = LARGE.max(2 * self.limit);
-            let size = (2 * self.buffer.len()).clamp(SMALL, longest);
+            let size = (8 * self.buffer.len()).clamp(SMALL, longest);
             self.buffer.resize(size, 0);
         }
         let taken = self.source.read(&mut self.buffer[self.end..])?;

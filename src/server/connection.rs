@@ -138,14 +138,6 @@ impl Connection {
     pub fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(patience)
     }
-
-    /// Whether a read would find something now: a line, the end or an error.
-    pub fn has_input(&self) -> bool {
-        let mut one = [std::mem::MaybeUninit::uninit()];
-        let flags = MSG_DONTWAIT | nix::libc::MSG_PEEK;
-        let peeked = SockRef::from(&self.stream).recv_with_flags(&mut one, flags);
-        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
-    }
 }
 
 impl Read for &Connection {

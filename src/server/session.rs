@@ -19,7 +19,10 @@ use crate::protocol::{
 const ATTEMPTS: usize = 5;
 
 /// How many bytes one session collects before it posts them.
-const FULL: usize = 64 * 1024;
+const FULL: usize = 128 * 1024;
+
+/// How long a client says nothing before the memory of its last burst is given back.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// How long a session that waits goes without looking whether its wait is over for another
 /// reason: the server closes, or the client was found not to read.
@@ -145,22 +148,27 @@ impl Session<'_> {
     /// Listens until the client leaves, and gives the seat back.
     fn talk(&mut self, mut seat: Seat) -> io::Result<()> {
         self.connection.set_patience(None)?;
-        loop {
-            if !self.hear(&mut seat) {
-                return Ok(());
+        let mut has_grown = false;
+        while self.hear(&mut seat) {
+            // The memory of a burst is given back after a moment of silence.
+            if self.lines.has_grown() != has_grown {
+                has_grown = !has_grown;
+                self.connection.set_patience(has_grown.then_some(SILENCE))?;
             }
-            if self.lines.has_grown() && !self.connection.has_input() {
-                self.lines.shrink();
-            }
-            if self.lines.fill()? == 0 && !self.lines.has_rest() {
-                return Ok(());
+            match self.lines.fill() {
+                Ok(0) if !self.lines.has_rest() => break,
+                Ok(_) => {}
+                Err(error) if is_timeout(&error) => self.lines.shrink(),
+                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     /// Does what the lines that came ask for; `false` when the client leaves or was sent off.
     fn hear(&mut self, seat: &mut Seat) -> bool {
         let mut outbox = Outbox::default();
+        let mut now = Instant::now();
         let goes_on = loop {
             let Some(line) = self.lines.next_line() else {
                 break true;
@@ -171,7 +179,7 @@ impl Session<'_> {
                 Line::Text("/panic"),
                 "a test wants to see a session fail"
             );
-            let wait = self.bucket.take(Instant::now());
+            let wait = self.bucket.take(now);
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
                     self.told_to_slow_down = true;
@@ -179,6 +187,7 @@ impl Session<'_> {
                 }
                 self.server.registry.post(std::mem::take(&mut outbox));
                 pause(self.connection, wait);
+                now = Instant::now();
             }
             if self.connection.is_closed() {
                 break false;
@@ -304,5 +313,5 @@ fn help() -> impl Iterator<Item = Event<'static>> {
 }
 
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    error.kind() == ErrorKind::WouldBlock
 }
