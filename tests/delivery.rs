@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chat::protocol::{LINE_LIMIT, Username};
 use nix::sys::signal::Signal;
-use support::{Peer, Server, open_files, proc_status, wait_until};
+use support::{Peer, Server};
 
 #[test]
 fn fifty_claim_one_name_and_one_gets_it() {
@@ -310,10 +310,8 @@ fn sigterm_says_farewell_to_fifty_clients_and_ends_well() {
 #[test]
 fn a_thousand_visits_leave_no_thread_and_no_descriptor_behind() {
     let server = Server::start(&[]);
-    let pid = server.process.pid();
-    let held = || (proc_status(pid, "Threads"), open_files(pid));
     let mut watcher = server.join("watcher");
-    let before = held();
+    let before = server.held();
     thread::scope(|scope| {
         for thread in 0..10 {
             let server = &server;
@@ -335,9 +333,7 @@ fn a_thousand_visits_leave_no_thread_and_no_descriptor_behind() {
             });
         }
     });
-    wait_until(&format!("back at {before:?} threads and files"), || {
-        held() == before
-    });
+    server.wait_until_held(before);
     let heard = watcher.sync();
     let count = |start| heard.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(

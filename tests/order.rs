@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use support::{Peer, Server};
+use support::{Dice, Peer, Server};
 
 /// Somebody who hears everything, in a thread of its own: it must not be slow.
 fn watch<'scope>(
@@ -314,18 +314,6 @@ fn a_newcomer_hears_everything_that_comes_after_its_welcome() {
     });
 }
 
-/// Repeatable chance (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
 /// The name that each thread has at the moment, to write to.
 type Now = [Mutex<String>; 8];
 
@@ -350,7 +338,7 @@ fn live(server: &Server, now: &Now, thread: u64, life: u64, dice: &mut Dice) -> 
                 said.push(format!("ACT {name} act {step}"));
             }
             6..9 => {
-                let to = now[dice.roll(8) as usize].lock().unwrap().clone();
+                let to = now[dice.roll(8)].lock().unwrap().clone();
                 peer.send(&format!("/msg {to} {name} {step}"));
                 private += 1;
             }
@@ -392,7 +380,7 @@ fn in_a_storm_of_everything_at_once_all_agree_on_what_happened() {
         let truth = watch(scope, &server, nth(8 * LIVES as usize, "LEAVE "));
         let threads: Vec<_> = (0..8)
             .map(|thread| {
-                let mut dice = Dice(0x9e37_79b9 + thread);
+                let mut dice = Dice::new(thread);
                 let (server, now) = (&server, &now);
                 scope.spawn(move || -> Vec<Witness> {
                     (0..LIVES)

@@ -56,6 +56,24 @@ impl Server {
         self.process.stderr.so_far()
     }
 
+    /// How many threads and open files it has.
+    pub fn held(&self) -> (usize, usize) {
+        let pid = self.process.pid();
+        (proc_status(pid, "Threads"), open_files(pid))
+    }
+
+    /// Waits until it has given back all it did not have at `start`.
+    #[track_caller]
+    pub fn wait_until_held(&self, start: (usize, usize)) {
+        let what = format!("back at {start:?} threads and open files");
+        wait_until(&what, || self.held() == start);
+    }
+
+    /// KiB of memory: `VmRSS` at the moment, `VmHWM` at the most so far.
+    pub fn memory(&self, field: &str) -> usize {
+        proc_status(self.process.pid(), field)
+    }
+
     /// Somebody at the door.
     pub fn connect(&self) -> Peer {
         Peer::connect(self.address)
@@ -79,7 +97,10 @@ pub struct Peer {
 
 impl Peer {
     pub fn connect(address: SocketAddr) -> Peer {
-        let stream = TcpStream::connect(address).expect("the server accepts");
+        Peer::new(TcpStream::connect(address).expect("the server accepts"))
+    }
+
+    pub fn new(stream: TcpStream) -> Peer {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
@@ -407,5 +428,22 @@ pub fn fuzz<S: Strategy>(
     };
     if let Err(failure) = TestRunner::new(config).run(&strategy, property) {
         panic!("{failure}");
+    }
+}
+
+/// Repeatable chance (xorshift).
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Dice {
+        Dice(0x9e37_79b9_7f4a_7c15 ^ seed)
+    }
+
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The upper bits are the better ones.
+        (self.0 >> 33) as usize % sides
     }
 }

@@ -1,0 +1,258 @@
+//! Attacks by those who are in the room: too much, too many, too long, or without reading.
+
+use std::io::{ErrorKind, Write};
+use std::time::{Duration, Instant};
+
+use chat::protocol::LINE_LIMIT;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::support::{Dice, Peer, Server};
+
+#[test]
+fn a_flood_is_slowed_down_and_nothing_of_it_is_lost() {
+    const LINES: usize = 45;
+    let server = Server::start(&["--rate", "20", "--burst", "5"]);
+    let mut reader = server.join("reader");
+    let mut other = server.join("other");
+    let mut flooder = server.join("flooder");
+    let flood: String = (0..LINES).map(|n| format!("{n}\n")).collect();
+    let start = Instant::now();
+    flooder.send_bytes(format!("{flood}/SAIR\n").as_bytes());
+
+    reader.wait_for("MSG flooder 9");
+    other.send("oi");
+    let before = reader.wait_for("MSG other oi");
+    assert!(
+        before.len() < LINES / 2,
+        "another's line has to wait: {before:?}"
+    );
+    let after = reader.wait_for("LEAVE flooder quit");
+    let took = start.elapsed();
+    let heard: Vec<_> = before.into_iter().chain(after).collect();
+    let expected: Vec<_> = (10..LINES).map(|n| format!("MSG flooder {n}")).collect();
+    assert_eq!(heard, expected, "(left: came)");
+    let least = Duration::from_secs(2);
+    assert!(
+        took >= least,
+        "expected: at 20 a second\n    came: all in {took:?}"
+    );
+
+    let told = flooder.rest();
+    assert!(told[0].starts_with("INFO "), "{told:?}");
+    assert_eq!(
+        told[1..],
+        ["MSG other oi", "BYE quit"],
+        "told once (left: came)"
+    );
+}
+
+#[test]
+fn a_paste_of_fifty_lines_passes_at_once() {
+    let server = Server::start(&["--rate", "10"]);
+    let mut reader = server.join("reader");
+    let mut author = server.join("author");
+    let paste: String = (0..50).map(|n| format!("{n}\n")).collect();
+    author.send_bytes(paste.as_bytes());
+    reader.wait_for("MSG author 49");
+    author.half_close();
+    assert_eq!(
+        author.rest(),
+        [""; 0],
+        "nobody is told to slow down (left: came)"
+    );
+}
+
+#[test]
+fn an_endless_line_is_refused_once_and_takes_no_memory() {
+    let server = Server::start(&[]);
+    let mut reader = server.join("reader");
+    let mut author = server.join("author");
+    reader.expect("JOIN author");
+    let before = server.memory("VmRSS");
+    let piece = vec![b'x'; 1 << 20];
+    (0..50).for_each(|_| author.send_bytes(&piece));
+    author.send("");
+    author.send("oi");
+    author.expect("ERR line-too-long 4096");
+    reader.expect("MSG author oi");
+    let grown = server.memory("VmHWM").saturating_sub(before);
+    assert!(
+        grown < 1024,
+        "expected: less than 1 MiB\n    came: {grown} KiB"
+    );
+}
+
+#[test]
+fn an_endless_name_is_refused_once_and_takes_no_memory() {
+    let server = Server::start(&[]);
+    let mut peer = server.connect();
+    let before = server.memory("VmRSS");
+    let piece = vec![b'x'; 1 << 20];
+    (0..20).for_each(|_| peer.send_bytes(&piece));
+    peer.send("\nana");
+    peer.expect("<USERNAME>");
+    peer.expect("ERR line-too-long 4096");
+    peer.expect("<USERNAME>");
+    peer.expect("WELCOME ana 1");
+    let grown = server.memory("VmHWM").saturating_sub(before);
+    assert!(
+        grown < 1024,
+        "expected: less than 1 MiB\n    came: {grown} KiB"
+    );
+}
+
+#[test]
+fn a_hundred_slow_readers_change_nothing_for_the_rest() {
+    let server = Server::start(&["--send-buffer", "16"]);
+    let mut reader = server.join("reader");
+    let mut author = server.join("author");
+    reader.expect("JOIN author");
+    let slow: Vec<Peer> = (0..100).map(|n| server.join(&format!("slow{n}"))).collect();
+    (0..100).for_each(|n| reader.expect(&format!("JOIN slow{n}")));
+    let filling = "x".repeat(LINE_LIMIT - 10);
+    let mut gone = 0;
+    let mut sent = 0;
+    while gone < 100 {
+        assert!(
+            sent < 5_000,
+            "expected: 100 slow ones gone\n    came: {gone}"
+        );
+        author.send(&format!("{sent}{filling}"));
+        loop {
+            let line = reader.expect_start("");
+            if line.starts_with("LEAVE slow") && line.ends_with(" slow") {
+                gone += 1;
+                continue;
+            }
+            assert_eq!(line, format!("MSG author {sent}{filling}"), "(left: came)");
+            break;
+        }
+        sent += 1;
+        author.sync();
+    }
+    drop(slow);
+    assert_eq!(reader.sync(), [""; 0]);
+}
+
+#[test]
+fn asking_again_and_again_who_is_here_takes_no_memory() {
+    let server = Server::start(&[]);
+    let name = |n: usize| format!("{}{n:03}", "ç".repeat(29));
+    let _people: Vec<Peer> = (0..100).map(|n| server.join(&name(n))).collect();
+    let mut asking = server.join("asking");
+    let mut watcher = server.join("watcher");
+    let before = server.memory("VmRSS");
+    // Some 60 MB of answers, of which it reads none.
+    match asking.stream.write_all(&b"/quem\n".repeat(10_000)) {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        written => written.unwrap(),
+    }
+    watcher.expect("LEAVE asking slow");
+    let grown = server.memory("VmHWM").saturating_sub(before);
+    assert!(
+        grown < 4096,
+        "expected: less than 4 MiB\n    came: {grown} KiB"
+    );
+}
+
+#[test]
+fn asking_fifty_times_at_once_is_not_slow_reading() {
+    let server = Server::start(&["--rate", "10"]);
+    let name = |n: usize| format!("{}{n:03}", "ç".repeat(29));
+    let _people: Vec<Peer> = (0..200).map(|n| server.join(&name(n))).collect();
+    let mut watcher = server.join("watcher");
+    let mut asking = server.join("asking");
+    watcher.expect("JOIN asking");
+    asking.send_bytes(&b"/quem\n".repeat(50));
+    asking.half_close();
+    let heard = asking.remains();
+    watcher.expect("LEAVE asking lost");
+    let last = heard.rsplit("USERS 202 asking ").next().unwrap();
+    assert!(
+        last.ends_with('\n') && last.contains(&name(199)),
+        "the last answer is whole: {last:?}"
+    );
+}
+
+/// As many of `wanted` connections as the system lets us and the server have.
+fn allowed_connections(wanted: usize) -> usize {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    // Each peer is two descriptors here; the other tests need some too.
+    let most = (hard as usize).saturating_sub(1000) / 2;
+    if most < wanted {
+        eprintln!("REDUCED to {most} connections: no more open files are allowed here");
+    }
+    most.min(wanted)
+}
+
+#[test]
+fn two_thousand_who_leave_at_once_are_two_thousand_lines() {
+    let crowd = allowed_connections(2_000);
+    let server = Server::start(&["--max-clients", "3000"]);
+    let mut watcher = server.join("watcher");
+    let before = server.held();
+    let mut peers: Vec<Peer> = (0..crowd).map(|_| server.connect()).collect();
+    for (n, peer) in peers.iter_mut().enumerate() {
+        peer.send(&format!("p{n}"));
+    }
+    let mut count = |event: &str| {
+        for _ in 0..crowd {
+            watcher.expect_start(event);
+        }
+    };
+    count("JOIN ");
+    drop(peers);
+    count("LEAVE ");
+    server.wait_until_held(before);
+    assert_eq!(watcher.sync(), [""; 0]);
+}
+
+/// What one attacker after the other does, and nobody waits for the end of it.
+fn attack(server: &Server, dice: &mut Dice) {
+    let mut noise =
+        |length: usize| -> Vec<u8> { (0..length).map(|_| dice.roll(256) as u8).collect() };
+    for n in 0..10 {
+        drop(server.connect());
+        server.connect().reset();
+        let mut stranger = server.connect();
+        let _ = stranger.stream.write_all(&noise(2_000));
+        let mut insider = server.join(&format!("insider{n}"));
+        let _ = insider.stream.write_all(&noise(50_000));
+        if n % 2 == 0 {
+            insider.reset();
+        }
+    }
+    let mut endless = server.join("endless");
+    (0..4).for_each(|_| endless.send_bytes(&vec![b'x'; 1 << 20]));
+    let mut deaf = server.join("deaf");
+    let mut flooder = server.join("flooder");
+    let _ = deaf.stream.write_all(&b"/quem\n".repeat(2_000));
+    let line = format!("{}\n", "x".repeat(4_000));
+    (0..200).for_each(|_| flooder.send_bytes(line.as_bytes()));
+    flooder.send("/SAIR");
+    flooder.remains();
+}
+
+#[test]
+fn a_long_siege_leaves_memory_threads_and_files_as_they_were() {
+    let server = Server::start(&["--send-buffer", "16"]);
+    let start = server.held();
+    let mut dice = Dice::new(7);
+    let mut siege = |rounds| {
+        (0..rounds).for_each(|_| attack(&server, &mut dice));
+        server.wait_until_held(start);
+        server.memory("VmRSS")
+    };
+    // What an allocator keeps for the next time is had after some rounds.
+    let before = siege(40);
+    let after = siege(40);
+    let grown = after.saturating_sub(before);
+    assert!(
+        grown < 1024,
+        "expected: about {before} KiB\n    came: {after} KiB"
+    );
+    let mut ana = server.join("ana");
+    ana.send("/quem");
+    ana.expect("USERS 1 ana");
+}
