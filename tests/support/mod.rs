@@ -32,6 +32,11 @@ pub struct Server {
 impl Server {
     /// With the limits that would be in the way of most tests taken off, then `flags`.
     pub fn start(flags: &[&str]) -> Server {
+        Server::spawn(&mut Server::command(flags))
+    }
+
+    /// What [`start`](Self::start) runs, for those who want it otherwise.
+    pub fn command(flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
         command.args(["--bind", "127.0.0.1:0"]);
         for (flag, value) in [("--rate", "0"), ("--max-per-address", "0")] {
@@ -39,7 +44,8 @@ impl Server {
                 command.args([flag, value]);
             }
         }
-        Server::spawn(command.args(flags))
+        command.args(flags);
+        command
     }
 
     /// Runs `command`, a server by whatever way, and waits until it listens.
