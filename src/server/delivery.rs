@@ -97,7 +97,13 @@ impl<'a> Delivery<'a> {
                 Post::Private { from, to, length } => self.confide(&from, &to, take(length)),
                 Post::Asked { by } => {
                     let users = self.users();
-                    self.tell(&by, users);
+                    // A long answer is not repeated at once, or asking too often in a large room
+                    // would look like slow reading.
+                    let asker = self.seats.get(&by.name);
+                    let has_it = asker.is_some_and(|asker| asker.was_just_told(&users));
+                    if users.len() <= LINE_LIMIT || !has_it {
+                        self.tell(&by, users);
+                    }
                 }
                 Post::Join { who, answer } => {
                     let is_free = self.join(who);

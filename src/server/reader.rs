@@ -48,6 +48,13 @@ impl Reader {
         !self.asides.is_empty()
     }
 
+    /// Whether this is the last that was put in for them.
+    pub fn was_just_told(&self, apart: &Range<usize>) -> bool {
+        self.asides
+            .last()
+            .is_some_and(|aside| aside.apart == *apart)
+    }
+
     /// Leaves out `skip` public bytes at `at`, and puts in some that are `apart`.
     pub fn set_aside(&mut self, at: usize, skip: usize, apart: Range<usize>) {
         self.asides.push(Aside { at, skip, apart });
