@@ -1,6 +1,6 @@
 //! Attacks by those who are in the room: too much, too many, too long, or without reading.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use chat::protocol::LINE_LIMIT;
