@@ -45,7 +45,8 @@ impl Talk<'_> {
                     match prompt.read(self.session, &lang.name_prompt()) {
                         Typed::End => return Ok(()),
                         Typed::Lines(line) if asks_to_quit(&line) => return Ok(()),
-                        Typed::Lines(line) => match line.parse() {
+                        // A name pasted with its line end is one line too.
+                        Typed::Lines(line) => match line.lines().next().unwrap_or("").parse() {
                             Ok(name) => name,
                             Err(error) if self.is_interactive => {
                                 self.complain(lang.bad_name(&error));
