@@ -38,8 +38,12 @@ impl Server {
     /// What [`start`](Self::start) runs, for those who want it otherwise.
     pub fn command(flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-        command.args(["--bind", "127.0.0.1:0"]);
-        for (flag, value) in [("--rate", "0"), ("--max-per-address", "0")] {
+        let usually = [
+            ("--bind", "127.0.0.1:0"),
+            ("--rate", "0"),
+            ("--max-per-address", "0"),
+        ];
+        for (flag, value) in usually {
             if !flags.contains(&flag) {
                 command.args([flag, value]);
             }
@@ -406,6 +410,25 @@ pub fn proc_status(pid: u32, field: &str) -> usize {
         .find(|line| line.starts_with(&format!("{field}:")))
         .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// How long a process has kept a processor busy.
+pub fn busy_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // proc_pid_stat(5): behind the name, which may have blanks, utime is the 12th, stime the 13th.
+    let behind_name = stat.rsplit(") ").next().unwrap();
+    let ticks = behind_name.split(' ').skip(11).take(2);
+    Duration::from_millis(10 * ticks.map(|n| n.parse::<u64>().unwrap()).sum::<u64>())
+}
+
+pub fn is_root() -> bool {
+    proc_status(std::process::id(), "Uid") == 0
+}
+
+/// Says aloud why a test does not run here. Not with `eprintln!`, which a passing test keeps to
+/// itself.
+pub fn skip(reason: &str) {
+    writeln!(std::io::stderr(), "SKIPPED, {reason}").unwrap();
 }
 
 /// How many files a process has open.

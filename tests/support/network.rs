@@ -48,6 +48,12 @@ impl Network {
         Ok(())
     }
 
+    /// Pulls the cable out of a machine; neither side hears anything of the other any more.
+    pub fn cut(&self, machine: usize) {
+        let machine = &self.machines[machine];
+        ip(&["-n", machine, "link", "set", "eth0", "down"]).expect("the cable comes out");
+    }
+
     /// `command`, without any environment, on one of the two machines.
     pub fn on(&self, machine: usize, command: &Command) -> Command {
         let mut there = Command::new("ip");

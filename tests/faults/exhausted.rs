@@ -1,0 +1,243 @@
+//! The system has no more of something: open files, threads, room for the log.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{self, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    Output, Peer, Process, Server, busy_time, is_root, proc_status, skip, wait_until,
+};
+
+const COMPLAINT: &str = "cannot take in more clients";
+
+/// `command` with at most so many open files.
+fn with_open_files(most: usize, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+    limited
+        .args(["-c", &script])
+        .arg(command.get_program())
+        .args(command.get_args());
+    limited
+}
+
+fn complaints(server: &Server) -> usize {
+    server.log().matches(COMPLAINT).count()
+}
+
+/// Those in the room talk with each other, and the server does not spin meanwhile.
+#[track_caller]
+fn assert_well(server: &Server, ana: &mut Peer, bia: &mut Peer) {
+    ana.send("oi");
+    bia.wait_for("MSG ana oi");
+    let before = busy_time(server.process.pid());
+    let watched = Duration::from_secs(1);
+    thread::sleep(watched);
+    let busy = busy_time(server.process.pid()) - before;
+    assert!(
+        busy < watched / 5,
+        "expected: hardly busy\n    came: {busy:?} of {watched:?}"
+    );
+    bia.send("oi");
+    ana.wait_for("MSG bia oi");
+}
+
+#[test]
+fn no_open_files_left() {
+    let server = Server::spawn(&mut with_open_files(32, &Server::command(&[])));
+    let mut ana = server.join("ana");
+    let mut bia = server.join("bia");
+    for episode in 1..=2 {
+        let crowd: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
+        wait_until("it says so", || complaints(&server) == episode);
+        assert_well(&server, &mut ana, &mut bia);
+        assert_eq!(
+            complaints(&server),
+            episode,
+            "said once an episode (left: came)"
+        );
+        drop(crowd);
+        let mut late = server.join(&format!("late{episode}"));
+        late.send("/SAIR");
+        late.expect("BYE quit");
+    }
+}
+
+#[test]
+fn no_open_files_left_when_it_is_told_to_end() {
+    const FILES: usize = 32;
+    let mut server = Server::spawn(&mut with_open_files(FILES, &Server::command(&[])));
+    let files = format!("/proc/{}/fd", server.process.pid());
+    // One that it inherited may have a number past the limit, and does not count.
+    let in_use = || {
+        (0..FILES)
+            .filter(|n| fs::exists(format!("{files}/{n}")).unwrap())
+            .count()
+    };
+    // All but one, which the kernel holds ready for whoever comes next.
+    let mut crowd = Vec::new();
+    while in_use() < FILES - 1 {
+        crowd.push(server.connect());
+        crowd.last_mut().unwrap().expect("<USERNAME>");
+    }
+    server.process.signal(Signal::SIGTERM);
+    for mut peer in crowd {
+        peer.expect("BYE shutdown");
+    }
+    assert_eq!(server.process.finish(), Some(0));
+}
+
+/// The server where everyone may run it, for a user who has nothing else running.
+struct Stranger {
+    program: PathBuf,
+    user: u32,
+}
+
+impl Stranger {
+    fn new() -> Option<Stranger> {
+        if !is_root() {
+            skip("only root can become a user with no other processes");
+            return None;
+        }
+        let user = 60_000 + process::id() % 5_000;
+        let program = std::env::temp_dir().join(format!("chat-server-{user}"));
+        fs::copy(env!("CARGO_BIN_EXE_chat-server"), &program).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Some(Stranger { program, user })
+    }
+
+    /// The server with `flags` and at most so many threads; `None` where that cannot be had.
+    fn start(&self, threads: usize, flags: &[&str]) -> Option<Server> {
+        let user = self.user.to_string();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]);
+        command
+            .args(["prlimit", &format!("--nproc={threads}"), "--"])
+            .arg(&self.program);
+        command.args(Server::command(flags).get_args());
+        if Command::new("setpriv").arg("--version").output().is_err() {
+            skip("no setpriv to become another user with");
+            return None;
+        }
+        Some(Server::spawn(&mut command))
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.program);
+    }
+}
+
+#[test]
+fn no_threads_left() {
+    let Some(stranger) = Stranger::new() else {
+        return;
+    };
+    let Some(server) = stranger.start(12, &[]) else {
+        return;
+    };
+    let mut ana = server.join("ana");
+    let mut bia = server.join("bia");
+    let mut crowd: Vec<Peer> = (0..30).map(|_| server.connect()).collect();
+    wait_until("it says so", || complaints(&server) == 1);
+    assert_well(&server, &mut ana, &mut bia);
+    assert_eq!(proc_status(server.process.pid(), "Threads"), 12);
+    // The last of them is long refused, or there would be a thread for each.
+    let answers = crowd.iter_mut().map(|peer| peer.expect_start(""));
+    let refused = answers.filter(|answer| answer == "BYE server-full").count();
+    assert!(refused >= 18, "{refused} of 30 were refused");
+    assert_eq!(complaints(&server), 1, "said once an episode (left: came)");
+    drop(crowd);
+    wait_until("it serves again", || {
+        let mut late = server.connect();
+        late.expect_start("") == "<USERNAME>"
+    });
+}
+
+/// A server whose log goes to `log`; it cannot tell where it listens.
+fn start_with_log(log: Stdio) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut command = Server::command(&["--bind", &address.to_string()]);
+    let child = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
+    let (stdout, stderr) = (Output::default(), Output::default());
+    let server = Server {
+        address,
+        process: Process {
+            child,
+            stdout,
+            stderr,
+        },
+    };
+    wait_until("it listens", || {
+        std::net::TcpStream::connect(address).is_ok()
+    });
+    server
+}
+
+/// Comings and goings, which it logs; then it is told to end.
+fn chat_and_end(mut server: Server) {
+    let mut ana = server.join("ana");
+    for n in 0..20 {
+        let mut other = server.join(&format!("p{n}"));
+        other.send("/SAIR");
+        other.wait_for("BYE quit");
+    }
+    let mut bia = server.join("bia");
+    assert_well(&server, &mut ana, &mut bia);
+    drop((ana, bia));
+    server.process.signal(Signal::SIGTERM);
+    assert_eq!(server.process.wait().code(), Some(0));
+}
+
+#[test]
+fn no_room_on_the_disk_for_the_log() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    chat_and_end(start_with_log(full.into()));
+}
+
+#[test]
+fn nobody_at_the_other_end_of_the_log() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let server = start_with_log(writer.into());
+    drop(reader);
+    chat_and_end(server);
+}
+
+#[test]
+fn a_log_that_stands_still() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let server = start_with_log(writer.into());
+    // Three lines each, far more than a pipe holds and the server keeps.
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let server = &server;
+            scope.spawn(move || {
+                for n in 0..700 {
+                    let mut peer = server.join(&format!("t{thread}-{n}"));
+                    peer.send("/SAIR");
+                    peer.wait_for("BYE quit");
+                }
+            });
+        }
+    });
+    let mut ana = server.join("ana");
+    ana.send("/quem");
+    ana.expect("USERS 1 ana");
+    // Once it moves on, it shows who comes again.
+    let log = Output::collect(reader);
+    wait_until("the log goes on", || {
+        server.join("bia").reset();
+        log.so_far().contains("bia joined")
+    });
+    drop(ana);
+    chat_and_end(server);
+}

@@ -1,0 +1,105 @@
+//! It cannot start, and says why in words.
+
+use std::process::Command;
+
+use crate::support::{Process, Server, is_root, skip};
+
+/// Runs `command`, which has to end with `code`; what it says about it.
+#[track_caller]
+fn last_words(command: &mut Command, code: i32) -> String {
+    let mut process = Process::spawn(command);
+    let ended = process.finish();
+    let words = process.stderr.so_far();
+    assert_eq!(ended, Some(code), "{words} (left: came)");
+    for jargon in ["os error", "Os {", "panicked", "backtrace", "Err(", "errno"] {
+        assert!(!words.contains(jargon), "no {jargon:?} in {words:?}");
+    }
+    words
+}
+
+/// It says one sentence, with `value` and `reason` in it.
+#[track_caller]
+fn assert_cannot_listen(command: &mut Command, value: &str, reason: &str) {
+    let words = last_words(command, 1);
+    let is_told = words.contains(value) && words.contains(reason);
+    assert!(is_told, "expected: …{value}…{reason}…\n    came: {words}");
+    assert_eq!(words.lines().count(), 1, "one sentence: {words:?}");
+}
+
+#[test]
+fn an_address_in_use() {
+    let first = Server::start(&[]);
+    let address = first.address.to_string();
+    let mut second = Server::command(&["--bind", &address]);
+    assert_cannot_listen(&mut second, &address, "in use");
+    first.join("ana");
+}
+
+#[test]
+fn an_address_that_is_not_ours() {
+    let address = "203.0.113.1:50001";
+    let mut command = Server::command(&["--bind", address]);
+    assert_cannot_listen(&mut command, address, "not an address of this machine");
+}
+
+#[test]
+fn a_port_without_permission() {
+    let first_free = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if first_free.is_ok_and(|port| port.trim().parse::<u16>().unwrap() <= 80) {
+        return skip("everyone may listen on port 80 here");
+    }
+    let address = "127.0.0.1:80";
+    let mut command = Server::command(&["--bind", address]);
+    if is_root() {
+        let mut without = Command::new("setpriv");
+        without.args(["--bounding-set", "-all", "--inh-caps", "-all", "--"]);
+        without.arg(command.get_program()).args(command.get_args());
+        if Command::new("setpriv").arg("--version").output().is_err() {
+            return skip("no setpriv to give up root's permissions with");
+        }
+        command = without;
+    }
+    assert_cannot_listen(&mut command, address, "no permission");
+}
+
+#[test]
+fn an_address_that_is_none() {
+    for address in [
+        "no.such.host.invalid:50001",
+        "localhost",
+        "127.0.0.1:70000",
+        ":50001",
+        "",
+    ] {
+        let mut command = Server::command(&["--bind", address]);
+        assert_cannot_listen(
+            &mut command,
+            &format!("{address:?}"),
+            "no address to listen on",
+        );
+    }
+}
+
+#[test]
+fn flags_that_make_no_sense() {
+    for (flags, named) in [
+        (&["--max-clients", "0"][..], "--max-clients"),
+        (&["--max-clients", "-1"], "-1"),
+        (&["--handshake-timeout", "0"], "--handshake-timeout"),
+        (&["--burst", "0"], "--burst"),
+        (&["--rate", "viele"], "viele"),
+        (&["--send-buffer", "0"], "--send-buffer"),
+        (&["--keepalive", "0"], "--keepalive"),
+        (&["--nope"], "--nope"),
+        (&["zuviel"], "zuviel"),
+    ] {
+        let words = last_words(&mut Server::command(flags), 2);
+        assert!(
+            words.contains(named),
+            "expected: …{named}…\n    came: {words}"
+        );
+    }
+    let mut twin = Server::command(&[]);
+    let words = last_words(twin.env("CHAT_KEEPALIVE", "immer"), 2);
+    assert!(words.contains("immer"), "{words}");
+}
