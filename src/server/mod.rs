@@ -9,7 +9,9 @@ mod registry;
 mod session;
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs,
+};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +19,7 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::net::plain_words;
 use crate::protocol::Farewell;
@@ -201,7 +203,9 @@ impl Server {
     /// second for it to arrive.
     pub fn shut_down(&self) {
         self.closing.store(true, Ordering::Release);
-        // Wakes the thread that waits for a client. If it cannot be reached, it is not waiting.
+        // Wakes the thread that waits for a client: on Linux so, also when no file can be opened …
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
+        // … and elsewhere so. If it cannot be reached, it is not waiting.
         let own = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -62,13 +62,13 @@ fn clients_that_do_not_go_when_it_ends() {
     at_the_door.expect("<USERNAME>");
     let mut deaf = server.join("deaf");
     deaf.send("não leio nada");
+    stays.expect("JOIN deaf");
+    stays.expect("MSG deaf não leio nada");
     let start = Instant::now();
     server.process.signal(Signal::SIGTERM);
     assert_eq!(server.process.finish(), Some(0));
     let took = start.elapsed();
     assert!(took < Duration::from_secs(4), "took {took:?}");
-    stays.expect("JOIN deaf");
-    stays.expect("MSG deaf não leio nada");
     for mut peer in [stays, at_the_door, deaf] {
         assert_eq!(peer.remains(), "BYE shutdown\n", "(left: came)");
     }

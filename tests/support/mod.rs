@@ -427,6 +427,7 @@ pub fn is_root() -> bool {
 
 /// Says aloud why a test does not run here. Not with `eprintln!`, which a passing test keeps to
 /// itself.
+#[allow(clippy::explicit_write)]
 pub fn skip(reason: &str) {
     writeln!(std::io::stderr(), "SKIPPED, {reason}").unwrap();
 }
