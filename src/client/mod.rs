@@ -33,8 +33,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a vanished server is believed in: as long as the server, by default, believes in us.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
-/// How long to wait for `BYE quit` when a person wants to go.
-const FAREWELL_PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait for the answer to `/SAIR` or `/nome` while a person sits there.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How the client is to be.
 pub struct Options {
@@ -227,7 +227,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let printing = prompt.close();
     // The receiver may be showing its last lines; only if nobody reads them it never ends.
     let _ = stream.shutdown(Shutdown::Both);
-    if session.wait_until(FAREWELL_PATIENCE, |known| known.is_disconnected) {
+    if session.wait_until(ANSWER_PATIENCE, |known| known.is_disconnected) {
         let _ = receiving.join();
         printing.map(JoinHandle::join);
     }

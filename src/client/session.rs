@@ -39,6 +39,8 @@ pub struct Known {
     pub is_greeted: bool,
     /// The server waits for a name.
     pub is_asked: bool,
+    /// How often the server has refused something, or renamed us.
+    pub answers: usize,
     /// Who last wrote to us privately.
     pub correspondent: Option<Username>,
     /// Who is here but us, the most recently heard first.
@@ -130,6 +132,7 @@ impl Known {
         self.is_greeted = true;
         match event {
             Event::AskUsername => self.is_asked = true,
+            Event::Refused(_) => self.answers += 1,
             Event::Welcome { name, .. } => self.me = Some(name.clone()),
             Event::Join { name } => self.hear(name),
             Event::Message { from, .. } | Event::Action { from, .. } => self.hear(from),
@@ -139,6 +142,7 @@ impl Known {
             }
             Event::Leave { name, .. } => self.others.retain(|other| other != name),
             Event::Renamed { old, new } => {
+                self.answers += usize::from(Some(old) == self.me.as_ref());
                 for known in [&mut self.me, &mut self.correspondent]
                     .into_iter()
                     .flatten()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::prompt::{Prompt, Typed};
 use super::render::{Painter, Screen};
 use super::session::{Known, Session};
-use super::{Ending, FAREWELL_PATIENCE, Problem};
+use super::{ANSWER_PATIENCE, Ending, Problem};
 use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Username, UsernameError};
 
 /// How long a server may take to ask for a name before it is taken for something else.
@@ -122,6 +122,13 @@ impl Talk<'_> {
                     None => self.complain(lang.nobody_to_answer()),
                 }
             }
+            Ok(Some(Command::Rename(_))) => {
+                let before = self.session.known().answers;
+                self.send(line);
+                // The next prompt is to show the new name.
+                let is_answered = |known: &Known| known.answers != before;
+                self.session.wait_until(ANSWER_PATIENCE, is_answered);
+            }
             Ok(Some(_)) => self.send(line),
             Err(CommandError::Unknown(typed)) => {
                 self.complain(lang.unknown_command(typed, nearest_command(typed)));
@@ -149,7 +156,7 @@ impl Talk<'_> {
         }
         let is_over = self
             .session
-            .wait_until(FAREWELL_PATIENCE, |known| known.is_disconnected);
+            .wait_until(ANSWER_PATIENCE, |known| known.is_disconnected);
         if !is_over && !self.is_interactive && failed.is_none() {
             self.session
                 .wait_until(Duration::MAX, |known| known.ending.is_some());

@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod network;
+pub mod terminal;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -1,0 +1,315 @@
+//! A terminal for a program to run in, and what a person would see on its screen.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::process::{Child, Command};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::Pid;
+use pty_process::Size;
+use pty_process::blocking::{Pts, Pty};
+use unicode_width::UnicodeWidthStr;
+use vt100::{Callbacks, Parser, Screen};
+
+use super::client::client_of;
+use super::{DEADLINE, Server};
+
+/// A pseudo-terminal with a program in it, which is killed when this is dropped.
+pub struct Terminal {
+    pub child: Child,
+    pty: Arc<Pty>,
+    /// Kept open, so that the settings can be read once the program has ended.
+    pts: Option<Pts>,
+    /// The settings before the program started.
+    before: Termios,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+}
+
+/// What a terminal has been sent.
+pub struct Seen {
+    parser: Parser<Bells>,
+    /// The bytes themselves.
+    pub bytes: Vec<u8>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Bells(usize);
+
+impl Callbacks for Bells {
+    fn audible_bell(&mut self, _: &mut Screen) {
+        self.0 += 1;
+    }
+}
+
+/// What a common terminal calls itself.
+pub const XTERM: (&str, &str) = ("TERM", "xterm-256color");
+
+impl Terminal {
+    /// Runs `command` in a terminal of that size.
+    pub fn start(command: Command, rows: u16, columns: u16) -> Terminal {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(Size::new(rows, columns)).unwrap();
+        let before = tcgetattr(&pts).unwrap();
+        let child = pty_process::blocking::Command::from(command)
+            .spawn_borrowed(&pts)
+            .expect("the program starts");
+        let pty = Arc::new(pty);
+        let seen = Seen {
+            parser: Parser::new_with_callbacks(size(rows), size(columns), 10_000, Bells(0)),
+            bytes: Vec::new(),
+            closed: false,
+        };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
+        let (source, theirs) = (pty.clone(), seen.clone());
+        thread::spawn(move || {
+            let mut bytes = [0; 64 * 1024];
+            // At the end, Linux gives an error: nobody has the other side open.
+            while let Ok(length @ 1..) = (&*source).read(&mut bytes) {
+                let mut seen = theirs.0.lock().unwrap();
+                seen.parser.process(&bytes[..length]);
+                seen.bytes.extend_from_slice(&bytes[..length]);
+                theirs.1.notify_all();
+            }
+            theirs.0.lock().unwrap().closed = true;
+            theirs.1.notify_all();
+        });
+        Terminal {
+            child,
+            pty,
+            pts: Some(pts),
+            before,
+            seen,
+        }
+    }
+
+    /// `ana`'s client, in English, at its prompt in a terminal of 80 columns and 24 rows.
+    #[track_caller]
+    pub fn enter(server: &Server, flags: &[&str]) -> Terminal {
+        Terminal::enter_sized(server, flags, 24, 80)
+    }
+
+    #[track_caller]
+    pub fn enter_sized(server: &Server, flags: &[&str], rows: u16, columns: u16) -> Terminal {
+        let mut command = client_of(server.address, &["--username", "ana"]);
+        command.args(flags).envs([XTERM]);
+        let terminal = Terminal::start(command, rows, columns);
+        terminal.wait_for("Hello, ana");
+        terminal.wait_for_input("");
+        terminal
+    }
+
+    /// Presses keys.
+    pub fn press(&self, keys: &str) {
+        self.press_bytes(keys.as_bytes());
+    }
+
+    pub fn press_bytes(&self, keys: &[u8]) {
+        (&*self.pty).write_all(keys).unwrap();
+    }
+
+    /// Types at the prompt, and waits until it is shown.
+    #[track_caller]
+    pub fn type_in(&self, text: &str) {
+        self.press(text);
+        self.wait_for_input(text);
+    }
+
+    /// Types more behind what is there.
+    #[track_caller]
+    pub fn type_in_after(&self, before: &str, text: &str) {
+        self.press(text);
+        self.wait_for_input(&format!("{before}{text}"));
+    }
+
+    /// Types a line, sends it, and waits for the prompt to come back.
+    #[track_caller]
+    pub fn say(&self, line: &str) {
+        self.type_in(line);
+        self.press("\r");
+        self.wait_for_input("");
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let mut seen = self.seen.0.lock().unwrap();
+        seen.parser.set_size(size(rows), size(columns));
+        self.pty.resize(Size::new(rows, columns)).unwrap();
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+    }
+
+    /// Looks at the screen.
+    pub fn look<T>(&self, find: impl FnOnce(&Screen) -> T) -> T {
+        let seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        find(seen.parser.screen())
+    }
+
+    /// All rows there have been, those that have scrolled away included, without the empty ones
+    /// at the end.
+    pub fn rows(&self) -> Vec<String> {
+        let mut seen = self.seen.0.lock().unwrap();
+        let screen = seen.parser.screen_mut();
+        let columns = screen.size().1.get();
+        let mut rows = Vec::new();
+        for above in (1..=screen.scrollback_len()).rev() {
+            screen.set_scrollback(above);
+            rows.extend(screen.rows(0, columns).next());
+        }
+        screen.set_scrollback(0);
+        rows.extend(screen.rows(0, columns));
+        while rows.pop_if(|row| row.is_empty()).is_some() {}
+        rows
+    }
+
+    /// Everything the program has written, as it wrote it.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.seen.0.lock().unwrap().bytes.clone()
+    }
+
+    /// How often the bell has rung.
+    pub fn bells(&self) -> usize {
+        self.seen.0.lock().unwrap().parser.callbacks().0
+    }
+
+    /// Waits until a row of the screen has `text` in it.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str) {
+        self.wait_until(&format!("a row with {text:?}"), |screen| {
+            screen.contents().contains(text)
+        });
+    }
+
+    /// Waits until this stands behind the prompt, with the cursor at its end.
+    #[track_caller]
+    pub fn wait_for_input(&self, text: &str) {
+        self.wait_for_last_rows(&format!("ana> {text}"));
+    }
+
+    /// Waits until the rows down to the cursor are `text`, with the cursor at its end.
+    #[track_caller]
+    pub fn wait_for_last_rows(&self, text: &str) {
+        self.wait_until(&format!("{text:?} before the cursor"), |screen| {
+            let columns = screen.size().1.get();
+            let expected = in_rows(text, columns);
+            let (last, column) = screen.cursor_position();
+            let above = usize::from(last + 1).checked_sub(expected.len());
+            let is_so = |above| {
+                let came = screen.rows(0, columns).skip(above);
+                came.zip(&expected).all(|(came, row)| came.starts_with(row))
+            };
+            above.is_some_and(is_so) && usize::from(column) == expected.last().unwrap().width()
+        });
+    }
+
+    /// Waits until the screen is as wished.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, is_so: impl Fn(&Screen) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().unwrap();
+        while !is_so(seen.parser.screen()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if seen.closed || left.is_zero() {
+                let screen = seen.parser.screen();
+                let (contents, cursor) = (screen.contents(), screen.cursor_position());
+                drop(seen);
+                panic!("expected: {what}\n    came: (cursor at {cursor:?})\n{contents}");
+            }
+            seen = self.seen.1.wait_timeout(seen, left).unwrap().0;
+        }
+    }
+
+    /// Waits for the end of the program, and that it gives the terminal back as it was: the
+    /// settings, the paste mode, a visible cursor. Returns the exit status.
+    #[track_caller]
+    pub fn finish(&mut self) -> Option<i32> {
+        let code = self.wait_for_end();
+        let pts = self.pts.take().unwrap();
+        let after = tcgetattr(&pts).unwrap();
+        // The last one: now the reading thread finds the end.
+        drop(pts);
+        let seen = self.seen.0.lock().unwrap();
+        let (seen, timeout) = self
+            .seen
+            .1
+            .wait_timeout_while(seen, DEADLINE, |seen| !seen.closed)
+            .unwrap();
+        let screen = seen.parser.screen();
+        let contents = screen.contents();
+        let state = (screen.bracketed_paste(), screen.hide_cursor());
+        drop(seen);
+        assert!(!timeout.timed_out(), "somebody still writes:\n{contents}");
+        assert_eq!(after, self.before, "(left: after, right: before)");
+        assert_eq!(
+            state,
+            (false, false),
+            "(paste mode, cursor hidden), left: came, right: expected\n{contents}"
+        );
+        code
+    }
+
+    #[track_caller]
+    fn wait_for_end(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still running after {DEADLINE:?}:\n{}",
+                self.look(Screen::contents)
+            );
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("screen:\n{}", self.look(Screen::contents));
+        }
+    }
+}
+
+/// A row without the time that begins it, if one does.
+pub fn without_stamp(row: &str) -> &str {
+    let is_stamp = |stamp: &str| {
+        let (hour, minute) = (stamp.get(..2), stamp.get(3..5));
+        let is_number = |digits: Option<&str>| digits.is_some_and(|d| d.parse::<u8>().is_ok());
+        is_number(hour) && stamp[2..].starts_with(':') && is_number(minute) && stamp.ends_with(' ')
+    };
+    match row.split_at_checked(6) {
+        Some((stamp, row)) if is_stamp(stamp) => row,
+        _ => row,
+    }
+}
+
+/// `text` as it stands in rows of that many columns; the last one has space for a cursor.
+fn in_rows(text: &str, columns: u16) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for c in text.chars() {
+        let row = rows.last_mut().unwrap();
+        row.push(c);
+        if row.width() > columns.into() {
+            row.pop();
+            rows.push(c.into());
+        }
+    }
+    if rows.last().unwrap().width() == usize::from(columns) {
+        rows.push(String::new());
+    }
+    rows
+}
+
+fn size(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap()
+}

@@ -1,0 +1,351 @@
+//! The client in a terminal: what you type is what you see, whatever arrives meanwhile, and what
+//! you see can be read.
+
+mod support;
+
+use support::client::client_of;
+use support::terminal::{Terminal, XTERM, without_stamp};
+use support::{Peer, Server};
+use vt100::{Color, Screen};
+
+/// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
+fn ana_and_bruno(flags: &[&str]) -> (Server, Terminal, Peer) {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter(&server, flags);
+    let bruno = server.join("bruno");
+    terminal.wait_for("bruno joined");
+    (server, terminal, bruno)
+}
+
+/// The rows after the one that says that `bruno` joined, without their stamps.
+fn talk(terminal: &Terminal) -> Vec<String> {
+    let rows = terminal.rows();
+    let joined = |row: &&String| !row.ends_with("bruno joined");
+    let talk = rows.iter().skip_while(joined).skip(1);
+    talk.map(|row| without_stamp(row).to_owned()).collect()
+}
+
+/// Where `text` stands on the screen: its row and column.
+fn find(screen: &Screen, text: &str) -> Option<(u16, u16)> {
+    let rows = screen.rows(0, screen.size().1.get());
+    let place = |(at, row): (usize, String)| {
+        let before = &row[..row.find(text)?];
+        Some((at as u16, before.chars().count() as u16))
+    };
+    rows.enumerate().find_map(place)
+}
+
+#[test]
+fn a_half_typed_line_survives_fifty_lines_that_arrive() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    let half = "coração, 李雷 と 👋 e n\u{303}";
+    terminal.type_in(half);
+    let mut expected: Vec<_> = (0..50).map(|n| format!("<bruno> line {n}")).collect();
+    for n in 0..50 {
+        bruno.send(&format!("line {n}"));
+        terminal.wait_for(&format!("line {n}"));
+    }
+    terminal.wait_for_input(half);
+    expected.push(format!("ana> {half}"));
+    assert_eq!(talk(&terminal), expected, "(left: came, right: expected)");
+
+    terminal.type_in_after(half, "!");
+    terminal.press("\r");
+    bruno.expect(&format!("MSG ana {half}!"));
+}
+
+#[test]
+fn a_half_typed_line_survives_a_burst_of_a_thousand_and_none_of_them_is_lost() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    terminal.type_in("half a li");
+    let mut expected: Vec<_> = (0..1000).map(|n| format!("<bruno> line {n}")).collect();
+    let burst: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+    bruno.send_bytes(burst.as_bytes());
+    terminal.wait_for("line 999");
+    terminal.wait_for_input("half a li");
+    expected.push("ana> half a li".to_owned());
+    assert_eq!(talk(&terminal), expected, "(left: came, right: expected)");
+}
+
+#[test]
+fn a_line_over_three_rows_survives_with_the_cursor_in_its_middle() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    let line: String = ('a'..='z').cycle().take(200).collect();
+    terminal.press(&line);
+    terminal.press(&"\x02".repeat(100)); // Ctrl-B, a character back
+    terminal.wait_for_input(&line[..100]);
+    for n in 0..50 {
+        bruno.send(&format!("line {n}"));
+    }
+    terminal.wait_for("line 49");
+    terminal.wait_for_input(&line[..100]);
+
+    let mut expected: Vec<_> = (0..50).map(|n| format!("<bruno> line {n}")).collect();
+    let typed = format!("ana> {line}");
+    expected.extend([&typed[..80], &typed[80..160], &typed[160..]].map(str::to_owned));
+    assert_eq!(talk(&terminal), expected, "(left: came, right: expected)");
+    let cursor = terminal.look(|screen| screen.cursor_position());
+    assert_eq!(cursor, (23 - 1, 105 - 80), "(left: came, right: expected)");
+
+    terminal.press("HERE\r");
+    bruno.expect(&format!("MSG ana {}HERE{}", &line[..100], &line[100..]));
+}
+
+#[test]
+fn ones_own_lines_and_those_of_others_never_mix() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    let mut lines = (0..).map(|n| format!("line {n}"));
+    for n in 0..100 {
+        terminal.type_in(&format!("mine {n}"));
+        // Some come before the line ends, some after, and some just then.
+        lines.by_ref().take(5).for_each(|line| bruno.send(&line));
+        terminal.press("\r");
+        lines.by_ref().take(5).for_each(|line| bruno.send(&line));
+        bruno.wait_for(&format!("MSG ana mine {n}"));
+        terminal.wait_for_input("");
+    }
+    terminal.wait_for("<bruno> line 999");
+    terminal.wait_for_input("");
+    let (mut mine, mut theirs) = (0, 0);
+    let rows = talk(&terminal);
+    for (at, row) in rows[..rows.len() - 1].iter().enumerate() {
+        if *row == format!("ana> mine {mine}") {
+            mine += 1;
+        } else {
+            let around = &rows[at.saturating_sub(3)..rows.len().min(at + 4)];
+            assert_eq!(*row, format!("<bruno> line {theirs}"), "in {around:#?}");
+            theirs += 1;
+        }
+    }
+    assert_eq!((mine, theirs), (100, 1000), "(mine, theirs)");
+}
+
+#[test]
+fn the_prompt_shows_ones_name_and_a_new_one_at_once() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    terminal.type_in("/nome Anita");
+    terminal.press("\r");
+    bruno.expect("NICK ana Anita");
+    terminal.wait_for("ana is now Anita");
+    terminal.wait_for_last_rows("Anita> ");
+}
+
+#[test]
+fn ones_name_is_highlighted_and_rings_the_bell() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    let is_marked = |text: &str, at: u16| {
+        terminal.wait_for(text);
+        terminal.look(|screen| {
+            let (row, column) = find(screen, text).unwrap();
+            screen.cell(row, column + at).unwrap().inverse()
+        })
+    };
+    bruno.send("banana");
+    assert!(!is_marked("<bruno> banana", 11), "part of a word");
+    assert_eq!(terminal.bells(), 0);
+    bruno.send("olá, ＡNA!");
+    assert!(is_marked("olá, ", 5), "another spelling of the same name");
+    assert!(!is_marked("olá, ", 0), "only the name");
+    assert_eq!(terminal.bells(), 1);
+    bruno.send("/eu waves at ana");
+    assert!(is_marked("waves at ana", 9));
+    assert_eq!(terminal.bells(), 2);
+    bruno.send("/msg ana psst");
+    terminal.wait_for("[bruno -> you] psst");
+    assert_eq!(terminal.bells(), 3);
+    terminal.say("/msg bruno ana here");
+    terminal.wait_for("[you -> bruno] ana here");
+    assert_eq!(terminal.bells(), 3, "nobody rings oneself");
+}
+
+#[test]
+fn the_bell_rings_as_often_as_asked() {
+    for (bell, times) in [("off", 0), ("mentions", 2), ("all", 4)] {
+        let (_server, terminal, mut bruno) = ana_and_bruno(&["--bell", bell]);
+        for line in ["hello", "hello ana", "/eu waves", "/msg ana psst", "/SAIR"] {
+            bruno.send(line);
+        }
+        terminal.wait_for("bruno left");
+        assert_eq!(terminal.bells(), times, "with --bell {bell}");
+    }
+}
+
+#[test]
+fn a_name_has_the_same_colour_everywhere_and_not_that_of_the_text() {
+    let color_of_bruno = || {
+        let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+        bruno.send("hello");
+        terminal.wait_for("<bruno> hello");
+        terminal.look(|screen| {
+            let (row, column) = find(screen, "bruno> hello").unwrap();
+            let color = |at| screen.cell(row, column + at).unwrap().fgcolor();
+            (color(0), color(8))
+        })
+    };
+    let (name, text) = color_of_bruno();
+    assert_eq!(text, Color::Default);
+    assert_ne!(name, Color::Default);
+    assert_eq!(color_of_bruno().0, name, "(left: later, right: before)");
+}
+
+/// The last characters of all CSI sequences in `bytes`, which say what they do.
+fn sequences(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let sequences = text.split("\u{1b}[").skip(1);
+    sequences
+        .filter_map(|sequence| sequence.chars().find(|c| ('@'..='~').contains(c)))
+        .collect()
+}
+
+#[test]
+fn who_wants_no_colours_gets_none() {
+    let server = Server::start(&[]);
+    type Words<'a, T> = &'a [T];
+    let wishes: [(Words<&str>, Words<(&str, &str)>); 4] = [
+        (&[], &[("NO_COLOR", "1")]),
+        (&[], &[("CLICOLOR", "0")]),
+        (&["--color", "never"], &[("CLICOLOR_FORCE", "1")]),
+        (&[], &[("CHAT_COLOR", "never")]),
+    ];
+    let talk = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut command = client_of(server.address, &["--username", "ana"]);
+        let variables = variables.iter().copied();
+        command.args(flags).envs([XTERM]).envs(variables);
+        let mut terminal = Terminal::start(command, 24, 80);
+        terminal.wait_for_input("");
+        let mut bruno = server.join("bruno");
+        bruno.send("hello ana");
+        terminal.wait_for("<bruno> hello ana");
+        terminal.say("/nada");
+        terminal.wait_for("!! /nada");
+        terminal.press("/SAIR\r");
+        assert_eq!(terminal.finish(), Some(0));
+        sequences(&terminal.bytes())
+    };
+    for (flags, variables) in wishes {
+        let sequences = talk(flags, variables);
+        assert!(
+            !sequences.contains('m'),
+            "with {flags:?} {variables:?}: {sequences}"
+        );
+    }
+    assert!(talk(&[], &[]).contains('m'), "otherwise there are some");
+}
+
+#[test]
+fn a_dumb_terminal_and_a_plain_client_never_see_an_escape() {
+    let server = Server::start(&[]);
+    for (term, flags) in [("dumb", &[][..]), (XTERM.1, &["--plain"])] {
+        let mut command = client_of(server.address, flags);
+        command.env("TERM", term);
+        let mut terminal = Terminal::start(command, 24, 80);
+        terminal.wait_for("Your name:");
+        terminal.press("an a\r");
+        terminal.wait_for("cannot be a name");
+        terminal.press("ana\r");
+        terminal.wait_for("Hello, ana");
+        let mut bruno = server.join("bruno");
+        bruno.send(&format!("hello ana {}", "long ".repeat(30)));
+        terminal.wait_for("<bruno> hello ana");
+        terminal.press("hello bruno\r");
+        bruno.expect("MSG ana hello bruno");
+        terminal.press("\x03");
+        assert_eq!(terminal.finish(), Some(0));
+        bruno.expect("LEAVE ana quit");
+        let bytes = terminal.bytes();
+        let shown = String::from_utf8_lossy(&bytes);
+        assert!(!shown.contains('\u{1b}'), "with {term}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_long_message_is_wrapped_so_that_it_cannot_pass_for_another() {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter_sized(&server, &["--bell", "off"], 24, 40);
+    let mut bruno = server.join("bruno");
+    terminal.wait_for("bruno joined");
+    let mut expected = String::new();
+    for filler in ["x", "x ", "李", "e\u{301}", "x\u{301} "] {
+        for length in 0..42 {
+            let text = format!("{}12:34 <carla> I owe you", filler.repeat(length));
+            bruno.send(&text);
+            expected += &format!("<bruno>{text}");
+        }
+    }
+    bruno.send("the end");
+    terminal.wait_for("the end");
+    terminal.wait_for_input("");
+    let rows = terminal.rows();
+    let joined = |row: &&String| !row.ends_with("bruno joined");
+    let mut came = String::new();
+    for row in rows.iter().skip_while(joined).skip(1) {
+        let is_first = row.get(6..).is_some_and(|row| row.starts_with("<bruno> "));
+        let is_later = row.starts_with("          ");
+        let is_prompt = row == "ana> ";
+        assert!(is_first || is_later || is_prompt, "{row:?} in {rows:#?}");
+        came += if is_first { without_stamp(row) } else { row };
+    }
+    let without_blanks = |text: &str| text.replace(' ', "");
+    let expected = without_blanks(&expected) + "<bruno>theendana>";
+    assert_eq!(
+        without_blanks(&came),
+        expected,
+        "(left: came, right: expected)"
+    );
+}
+
+#[test]
+fn a_small_terminal_shows_what_is_typed_as_well() {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter_sized(&server, &[], 10, 40);
+    let mut bruno = server.join("bruno");
+    terminal.wait_for("bruno joined");
+    let half = "até 李雷 wraps in here, where it is narrow 👋 and goes on";
+    for (n, word) in half.split_inclusive(' ').enumerate() {
+        bruno.send(&format!("line {n}, long enough to be wrapped as well"));
+        terminal.press(word);
+        terminal.wait_for(&format!("line {n}"));
+    }
+    terminal.wait_for_input(half);
+    terminal.press("\r");
+    bruno.expect(&format!("MSG ana {half}"));
+    terminal.wait_for_input("");
+}
+
+#[test]
+fn a_resize_keeps_what_is_typed() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    let half = "word ".repeat(20);
+    terminal.type_in(&half);
+    for (rows, columns) in [(24, 120), (40, 100), (12, 60), (24, 80)] {
+        terminal.resize(rows, columns);
+        bruno.send(&format!("you have {columns} columns"));
+        terminal.wait_for(&format!("you have {columns} columns"));
+        terminal.wait_for_input(&half);
+    }
+    terminal.press("end\r");
+    bruno.expect(&format!("MSG ana {half}end"));
+    // What comes later is wrapped at the width of now.
+    terminal.resize(24, 50);
+    bruno.send(&"x ".repeat(50));
+    bruno.send("the end");
+    terminal.wait_for("the end");
+    let rows = talk(&terminal);
+    assert_eq!(rows.iter().filter(|row| row.contains("x x x")).count(), 3);
+}
+
+#[test]
+fn ctrl_l_clears_the_screen_but_not_the_line() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    terminal.type_in("half a li");
+    terminal.press("\x0c");
+    terminal.wait_until("the prompt alone", |screen| {
+        screen.contents() == "ana> half a li"
+    });
+    bruno.send("hello");
+    terminal.wait_for("<bruno> hello");
+    terminal.wait_until("the prompt below the message", |screen| {
+        let contents = screen.contents();
+        contents.lines().nth(1) == Some("ana> half a li") && contents.lines().count() == 2
+    });
+}
