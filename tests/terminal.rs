@@ -200,8 +200,12 @@ fn sequences(bytes: &[u8]) -> String {
 #[test]
 fn who_wants_no_colours_gets_none() {
     let server = Server::start(&[]);
-    type Words<'a, T> = &'a [T];
-    let wishes: [(Words<&str>, Words<(&str, &str)>); 4] = [
+    // Flags, and variables of the environment.
+    type Wish = (
+        &'static [&'static str],
+        &'static [(&'static str, &'static str)],
+    );
+    let wishes: [Wish; 4] = [
         (&[], &[("NO_COLOR", "1")]),
         (&[], &[("CLICOLOR", "0")]),
         (&["--color", "never"], &[("CLICOLOR_FORCE", "1")]),
