@@ -53,20 +53,14 @@ fn no_open_files_left() {
     let server = Server::spawn(&mut with_open_files(32, &Server::command(&[])));
     let mut ana = server.join("ana");
     let mut bia = server.join("bia");
-    for episode in 1..=2 {
-        let crowd: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
-        wait_until("it says so", || complaints(&server) == episode);
-        assert_well(&server, &mut ana, &mut bia);
-        assert_eq!(
-            complaints(&server),
-            episode,
-            "said once an episode (left: came)"
-        );
-        drop(crowd);
-        let mut late = server.join(&format!("late{episode}"));
-        late.send("/SAIR");
-        late.expect("BYE quit");
-    }
+    let crowd: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
+    wait_until("it says so", || complaints(&server) > 0);
+    assert_well(&server, &mut ana, &mut bia);
+    assert_eq!(complaints(&server), 1, "said once (left: came)");
+    drop(crowd);
+    let mut late = server.join("late");
+    late.send("oi");
+    ana.wait_for("MSG late oi");
 }
 
 #[test]
@@ -146,14 +140,14 @@ fn no_threads_left() {
     let mut ana = server.join("ana");
     let mut bia = server.join("bia");
     let mut crowd: Vec<Peer> = (0..30).map(|_| server.connect()).collect();
-    wait_until("it says so", || complaints(&server) == 1);
+    wait_until("it says so", || complaints(&server) > 0);
     assert_well(&server, &mut ana, &mut bia);
     assert_eq!(proc_status(server.process.pid(), "Threads"), 12);
     // The last of them is long refused, or there would be a thread for each.
     let answers = crowd.iter_mut().map(|peer| peer.expect_start(""));
     let refused = answers.filter(|answer| answer == "BYE server-full").count();
     assert!(refused >= 18, "{refused} of 30 were refused");
-    assert_eq!(complaints(&server), 1, "said once an episode (left: came)");
+    assert_eq!(complaints(&server), 1, "said once (left: came)");
     drop(crowd);
     wait_until("it serves again", || {
         let mut late = server.connect();
