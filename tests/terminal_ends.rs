@@ -1,0 +1,419 @@
+//! However a session in a terminal ends, and in whatever state: at once, with the right exit
+//! status and the reason in words, and the terminal is given back as it was.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use support::client::{Impostor, client_of};
+use support::terminal::{Terminal, XTERM};
+use support::{Peer, Server, proc_status, wait_until};
+use vt100::Screen;
+
+/// What may be going on when the end comes.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    AtTheDoor,
+    NothingTyped,
+    HalfTyped,
+    CompletionList,
+    HistorySearch,
+    UnfinishedPaste,
+}
+
+use State::*;
+
+const STATES: [State; 5] = [
+    NothingTyped,
+    HalfTyped,
+    CompletionList,
+    HistorySearch,
+    UnfinishedPaste,
+];
+
+/// What may bring the end.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Quit,
+    CtrlC,
+    CtrlD,
+    Signal(Signal),
+    Shutdown,
+    Closed,
+    Reset,
+}
+
+const ENDS: [End; 9] = [
+    End::Quit,
+    End::CtrlC,
+    End::CtrlD,
+    End::Signal(Signal::SIGINT),
+    End::Signal(Signal::SIGTERM),
+    End::Signal(Signal::SIGHUP),
+    End::Shutdown,
+    End::Closed,
+    End::Reset,
+];
+
+/// Brings a client of the test into `state`.
+#[track_caller]
+fn bring_into(state: State) -> (Terminal, Peer) {
+    let impostor = Impostor::listen();
+    let mut command = client_of(impostor.address, &[]);
+    command.envs([XTERM]);
+    if let AtTheDoor = state {
+        let terminal = Terminal::start(command, 24, 80);
+        let mut peer = impostor.accept();
+        peer.send("<USERNAME>");
+        terminal.wait_for_last_rows("Your name: ");
+        return (terminal, peer);
+    }
+    command.args(["--username", "ana"]);
+    let terminal = Terminal::start(command, 24, 80);
+    let mut peer = impostor.welcome("ana");
+    peer.expect("/quem");
+    terminal.wait_for("Hello, ana");
+    terminal.wait_for_input("");
+    match state {
+        AtTheDoor | NothingTyped => {}
+        HalfTyped => terminal.type_in("half a li"),
+        CompletionList => {
+            terminal.press("/m\t");
+            terminal.wait_for("/msg");
+        }
+        HistorySearch => {
+            terminal.say("find me");
+            peer.expect("find me");
+            terminal.press("\x12fi");
+            terminal.wait_for("(reverse-i-search)`fi'");
+        }
+        UnfinishedPaste => {
+            let slept = || proc_status(terminal.child.id(), "voluntary_ctxt_switches");
+            let before = slept();
+            terminal.press("\x1b[200~one\rtwo");
+            wait_until("it has read, and waits again", || slept() > before);
+        }
+    }
+    (terminal, peer)
+}
+
+impl End {
+    /// Whether it can come in that state: in a paste all keys are text.
+    fn can_come_in(self, state: State) -> bool {
+        match self {
+            End::Quit | End::CtrlD => matches!(state, AtTheDoor | NothingTyped),
+            End::CtrlC => !matches!(state, UnfinishedPaste),
+            _ => true,
+        }
+    }
+
+    /// Brings it.
+    fn come(self, terminal: &Terminal, mut peer: Peer) {
+        match self {
+            End::Quit => terminal.press("/SAIR\r"),
+            End::CtrlC => terminal.press("\x03"),
+            End::CtrlD => terminal.press("\x04"),
+            End::Signal(signal) => terminal.signal(signal),
+            End::Shutdown => return peer.send("BYE shutdown"),
+            End::Closed => return drop(peer),
+            End::Reset => return peer.reset(),
+        }
+        peer.expect("/SAIR");
+        peer.send("BYE quit");
+    }
+
+    /// The exit status, and what is said.
+    fn outcome(self) -> (i32, Option<&'static str>) {
+        match self {
+            End::Shutdown => (1, Some("was shut down.")),
+            End::Closed => (1, Some("closed the connection.")),
+            End::Reset => (1, Some("was lost")),
+            _ => (0, None),
+        }
+    }
+}
+
+/// Waits for the end, and holds it to what it promises.
+#[track_caller]
+fn expect_end(mut terminal: Terminal, end: End, what: &str) {
+    let code = terminal.finish();
+    let (contents, column) = terminal.look(|s| (s.contents(), s.cursor_position().1));
+    let (expected, words) = end.outcome();
+    assert_eq!(code, Some(expected), "{what}\n{contents}");
+    // Whatever comes next on this terminal begins on a row of its own.
+    assert_eq!(column, 0, "{what}\n{contents}");
+    let last = contents.trim_end().lines().last().unwrap_or_default();
+    match words {
+        Some(words) => {
+            let row = terminal
+                .rows()
+                .into_iter()
+                .rev()
+                .find(|row| row.starts_with("The "));
+            let row = row.unwrap_or_else(|| panic!("no reason in words, {what}\n{contents}"));
+            assert!(
+                contents.contains(words),
+                "expected: {words}, {what}\n    came: {row}"
+            );
+        }
+        None => assert!(
+            !last.starts_with("The "),
+            "nothing to say, {what}\n{contents}"
+        ),
+    }
+    for jargon in ["os error", "panicked", "Err("] {
+        assert!(!contents.contains(jargon), "{what}\n{contents}");
+    }
+}
+
+#[test]
+fn every_end_in_every_state_gives_the_terminal_back() {
+    for state in STATES {
+        for end in ENDS.into_iter().filter(|end| end.can_come_in(state)) {
+            let (terminal, peer) = bring_into(state);
+            end.come(&terminal, peer);
+            expect_end(terminal, end, &format!("{end:?} in {state:?}"));
+        }
+    }
+}
+
+#[test]
+fn whoever_is_asked_for_a_name_can_leave_as_well() {
+    for end in ENDS {
+        let (terminal, peer) = bring_into(AtTheDoor);
+        end.come(&terminal, peer);
+        expect_end(terminal, end, &format!("{end:?} at the door"));
+    }
+}
+
+/// How many random endings are tried; `CHAT_ENDINGS` for a longer run.
+fn endings() -> usize {
+    std::env::var("CHAT_ENDINGS").map_or(200, |endings| endings.parse().expect("a number"))
+}
+
+/// Numbers that look random, and are the same in every run (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+#[test]
+fn hundreds_of_random_endings_leave_nothing_behind() {
+    let mut dice = Dice(0x5eed);
+    let started = Instant::now();
+    let mut times = Vec::new();
+    for step in 0..endings() {
+        let state = STATES[dice.below(STATES.len())];
+        let end = ENDS[dice.below(ENDS.len())];
+        if !end.can_come_in(state) {
+            continue;
+        }
+        let (terminal, mut peer) = bring_into(state);
+        // People talk right up to the end, and keys may come along with it.
+        let burst = dice.below(3) * dice.below(50);
+        let lines = (0..burst).map(|n| format!("MSG bruno line {n}\n"));
+        peer.send_bytes(lines.collect::<String>().as_bytes());
+        let keys = ["", "x", "ção", "\x1b[D", "李", "\x0c"][dice.below(6)];
+        if end.outcome().0 == 1 {
+            terminal.press(keys);
+        }
+        let before = Instant::now();
+        end.come(&terminal, peer);
+        let what = format!("step {step}: {end:?} in {state:?}, {burst} lines, keys {keys:?}");
+        expect_end(terminal, end, &what);
+        times.push(before.elapsed());
+        let is_long_run = std::env::var_os("CHAT_ENDINGS").is_some();
+        if !is_long_run && started.elapsed() > Duration::from_secs(30) {
+            break;
+        }
+    }
+    times.sort();
+    let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
+    println!(
+        "{} endings, median {median:?}, longest {longest:?}",
+        times.len()
+    );
+    // A second means that only the last resort ended it.
+    assert!(longest < Duration::from_secs(1), "it took {longest:?}");
+}
+
+#[test]
+fn what_came_before_the_end_is_shown_before_the_reason() {
+    for _ in 0..30 {
+        for state in [NothingTyped, HalfTyped, HistorySearch] {
+            let (mut terminal, mut peer) = bring_into(state);
+            peer.send("MSG bruno last words\nBYE shutdown");
+            assert_eq!(terminal.finish(), Some(1));
+            let contents = terminal.look(Screen::contents);
+            let place = |text| contents.find(text).unwrap_or(usize::MAX);
+            assert!(
+                place("<bruno> last words") < place("was shut down"),
+                "in {state:?}:\n{contents}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_that_ends_is_told_as_such() {
+    for (signal, words) in [
+        (Signal::SIGTERM, "was shut down."),
+        (Signal::SIGKILL, "closed the connection."),
+    ] {
+        let server = Server::start(&[]);
+        let mut terminal = Terminal::enter(&server, &[]);
+        terminal.type_in("half a li");
+        server.process.signal(signal);
+        assert_eq!(terminal.finish(), Some(1));
+        let rows = terminal.rows();
+        let [.., typed, told] = &rows[..] else {
+            panic!("{rows:#?}")
+        };
+        assert_eq!(typed, "ana> half a li");
+        assert_eq!(told, &format!("The server {} {words}", server.address));
+    }
+}
+
+#[test]
+fn everybody_sees_that_one_has_left_on_purpose() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    for end in [
+        End::Quit,
+        End::CtrlC,
+        End::CtrlD,
+        End::Signal(Signal::SIGTERM),
+        End::Signal(Signal::SIGHUP),
+    ] {
+        let mut terminal = Terminal::enter(&server, &[]);
+        match end {
+            End::Quit => terminal.press("/SAIR\r"),
+            End::CtrlC => terminal.press("half\x03"),
+            End::CtrlD => terminal.press("\x04"),
+            End::Signal(signal) => terminal.signal(signal),
+            _ => unreachable!(),
+        }
+        assert_eq!(terminal.finish(), Some(0), "{end:?}");
+        bruno.expect("JOIN ana");
+        bruno.expect("LEAVE ana quit");
+    }
+}
+
+#[test]
+fn ctrl_d_in_a_line_takes_a_character_and_does_not_leave() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let terminal = Terminal::enter(&server, &[]);
+    terminal.type_in("halff");
+    terminal.press("\x02\x04");
+    terminal.wait_for_input("half");
+    terminal.press("\x04\r");
+    bruno.expect("JOIN ana");
+    bruno.expect("MSG ana half");
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_session() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let client = client_of(server.address, &["--username", "ana"]);
+    let mut shell = Command::new("/bin/sh");
+    // The shell owns the terminal; when it dies the kernel hangs up.
+    shell.args(["-c", "\"$@\"; :", "sh"]).envs([XTERM]);
+    shell.env("CHAT_LANG", "en");
+    shell.arg(client.get_program()).args(client.get_args());
+    let terminal = Terminal::start(shell, 24, 80);
+    terminal.wait_for("Hello, ana");
+    terminal.wait_for_input("");
+    bruno.expect("JOIN ana");
+    let id = terminal.child.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    terminal.signal(Signal::SIGKILL);
+    bruno.expect("LEAVE ana quit");
+    let stat = format!("/proc/{}/stat", children.trim());
+    wait_until("the client has ended", || {
+        fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+    });
+}
+
+#[test]
+fn ctrl_z_and_fg_work_as_in_every_program() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let client = client_of(server.address, &["--username", "ana"]);
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-i").env_clear().envs([XTERM]);
+    shell.env("PS1", "shell$ ").env("CHAT_LANG", "en");
+    let terminal = Terminal::start(shell, 24, 80);
+    terminal.wait_for_last_rows("shell$ ");
+    let words = [client.get_program()].into_iter().chain(client.get_args());
+    let words: Vec<_> = words.map(|word| word.to_str().unwrap()).collect();
+    terminal.press(&format!("clear; {}\r", words.join(" ")));
+    terminal.wait_for("Hello, ana");
+    terminal.wait_for_input("");
+    bruno.expect("JOIN ana");
+    for round in 0..3 {
+        terminal.type_in("half");
+        terminal.press("\x1a");
+        terminal.wait_for("Stopped");
+        terminal.wait_for_last_rows("shell$ ");
+        // The shell has a terminal in its right mind.
+        terminal.press(&format!("clear; echo $((6 * 7)) {round}\r"));
+        terminal.wait_until("the shell works", |screen| {
+            screen.contents() == format!("42 {round}\nshell$ ")
+        });
+        bruno.send(&format!("are you there? {round}"));
+        terminal.press("fg\r");
+        terminal.wait_for(&format!("<bruno> are you there? {round}"));
+        terminal.wait_for_input("half");
+        terminal.press(" a line\r");
+        bruno.expect("MSG ana half a line");
+        terminal.wait_for_input("");
+        terminal.press("\x0c");
+    }
+    terminal.press("/SAIR\r");
+    terminal.wait_for_last_rows("shell$ ");
+    bruno.expect("LEAVE ana quit");
+}
+
+#[test]
+fn a_pipe_on_either_side_means_plain_lines() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let client = client_of(server.address, &["--username", "ana"]);
+    for script in ["\"$@\" | cat", "{ echo hello; cat; } | \"$@\""] {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "sh"]).env("CHAT_LANG", "en");
+        shell
+            .env("TERM", "xterm-256color")
+            .env_remove("CLICOLOR_FORCE");
+        shell.arg(client.get_program()).args(client.get_args());
+        let mut terminal = Terminal::start(shell, 24, 80);
+        terminal.wait_for("Hello, ana");
+        bruno.expect("JOIN ana");
+        if script.starts_with('{') {
+            bruno.expect("MSG ana hello");
+        }
+        terminal.press("over here\r");
+        bruno.expect("MSG ana over here");
+        bruno.send("hello ana");
+        terminal.wait_for("<bruno> hello ana");
+        terminal.press("\x04");
+        assert_eq!(terminal.finish(), Some(0));
+        bruno.expect("LEAVE ana quit");
+        let shown = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+        assert!(
+            !shown.contains("\u{1b}[K") && !shown.contains("ana> "),
+            "{shown:?}"
+        );
+    }
+}

@@ -1,0 +1,332 @@
+//! What the keys do in a terminal: completion, history, search and paste, with people talking
+//! meanwhile.
+
+mod support;
+
+use support::client::{Impostor, client_of};
+use support::terminal::{Terminal, XTERM};
+use support::{Peer, Server, proc_status, wait_until};
+use vt100::Screen;
+
+const UP: &str = "\x1b[A";
+const DOWN: &str = "\x1b[B";
+const TAB: &str = "\t";
+const CTRL_R: &str = "\x12";
+const CTRL_U: &str = "\x15";
+const PASTE: &str = "\x1b[200~";
+const PASTE_END: &str = "\x1b[201~";
+
+/// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
+fn ana_and_bruno() -> (Server, Terminal, Peer) {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter(&server, &[]);
+    let bruno = join(&server, &terminal, "bruno");
+    (server, terminal, bruno)
+}
+
+/// Somebody more, whom `ana` has seen.
+fn join(server: &Server, terminal: &Terminal, name: &str) -> Peer {
+    let peer = server.join(name);
+    terminal.wait_for(&format!("{name} joined"));
+    peer
+}
+
+#[test]
+fn the_name_is_asked_for_until_it_is_a_good_one() {
+    let server = Server::start(&[]);
+    let _bruno = server.join("bruno");
+    let mut command = client_of(server.address, &[]);
+    command.envs([XTERM]);
+    let mut terminal = Terminal::start(command, 24, 80);
+    for (name, problem) in [
+        ("", "The name is empty"),
+        ("a b", "\"a b\" cannot be a name"),
+        ("BRUNO", "The name BRUNO is in use"),
+    ] {
+        terminal.wait_for_last_rows("Your name: ");
+        terminal.press(&format!("{name}\r"));
+        terminal.wait_for(problem);
+    }
+    terminal.wait_for_last_rows("Your name: ");
+    terminal.press("ana\r");
+    terminal.wait_for("Hello, ana: 2 people are here");
+    terminal.wait_for_input("");
+    // Who was there before can be completed: the client has asked for them.
+    terminal.wait_for("here (2): ana, bruno");
+    terminal.press("/msg b\t");
+    terminal.wait_for_input("/msg bruno ");
+    terminal.press(&format!("{CTRL_U}/SAIR\r"));
+    assert_eq!(terminal.finish(), Some(0));
+}
+
+#[test]
+fn tab_completes_commands_at_the_start_of_a_line() {
+    let (_server, terminal, _bruno) = ana_and_bruno();
+    for (typed, completed) in [
+        ("/ms", "/msg "),
+        ("/aj", "/ajuda "),
+        ("/SA", "/SAIR "),
+        ("/sa", "/SAIR "),
+        ("/resp", "/responder "),
+    ] {
+        terminal.type_in(typed);
+        terminal.press(TAB);
+        terminal.wait_for_input(completed);
+        terminal.press(CTRL_U);
+        terminal.wait_for_input("");
+    }
+    // Elsewhere `/m` is no command, and what fits nothing stays as it is.
+    for typed in ["a /ms", "/xyz", "xyz"] {
+        terminal.type_in(typed);
+        terminal.press(TAB);
+        terminal.type_in_after(typed, "!");
+        terminal.press(CTRL_U);
+        terminal.wait_for_input("");
+    }
+}
+
+#[test]
+fn tab_completes_names_everywhere() {
+    let (server, terminal, mut bruno) = ana_and_bruno();
+    let _joao = join(&server, &terminal, "João");
+    for (typed, completed) in [
+        ("br", "bruno: "),
+        ("hi br", "hi bruno "),
+        ("/msg br", "/msg bruno "),
+        ("/w BRU", "/w bruno "),
+        ("joã", "João: "),
+        ("hi JOÃ", "hi João "),
+    ] {
+        terminal.type_in(typed);
+        terminal.press(TAB);
+        terminal.wait_for_input(completed);
+        terminal.press(CTRL_U);
+        terminal.wait_for_input("");
+    }
+    // Under the new name, and not under the old one.
+    bruno.send("/nome Bia");
+    terminal.wait_for("bruno is now Bia");
+    terminal.press("bi\t");
+    terminal.wait_for_input("Bia: ");
+    terminal.press(&format!("{CTRL_U}br\t"));
+    terminal.wait_for_input("br");
+    // Who has left cannot be spoken to.
+    bruno.send("/SAIR");
+    terminal.wait_for("Bia left");
+    terminal.press(&format!("{CTRL_U}bi\t"));
+    terminal.wait_for_input("bi");
+}
+
+#[test]
+fn those_heard_last_are_offered_first() {
+    let (server, terminal, mut bruno) = ana_and_bruno();
+    let mut bia = join(&server, &terminal, "bia");
+    let offered = |first: &str, second: &str| {
+        terminal.press("/msg b\t");
+        terminal.wait_until(&format!("{first} before {second}"), |screen| {
+            let contents = screen.contents();
+            let (_, list) = contents.rsplit_once("> /msg b\n").unwrap_or_default();
+            let order = (list.find(first), list.find(second));
+            matches!(order, (Some(first), Some(second)) if first < second)
+        });
+        terminal.wait_for_input("/msg b");
+        terminal.press(CTRL_U);
+        terminal.wait_for_input("");
+    };
+    bruno.send("hello");
+    terminal.wait_for("<bruno> hello");
+    offered("bruno", "bia");
+    bia.send("/eu nods");
+    terminal.wait_for("* bia nods");
+    offered("bia", "bruno");
+    bruno.send("/msg ana psst");
+    terminal.wait_for("psst");
+    offered("bruno", "bia");
+}
+
+#[test]
+fn an_open_list_of_completions_holds_nothing_up() {
+    let (server, terminal, mut bruno) = ana_and_bruno();
+    let _bia = join(&server, &terminal, "bia");
+    terminal.type_in("/msg b");
+    terminal.press(TAB);
+    terminal.wait_for("bia  bruno");
+    bruno.send("hello there");
+    // Without another key.
+    terminal.wait_for("<bruno> hello there");
+    terminal.wait_for_input("/msg b");
+    terminal.press("r\t");
+    terminal.wait_for_input("/msg bruno ");
+    terminal.press("hi\r");
+    bruno.wait_for("PRIV ana bruno hi");
+}
+
+#[test]
+fn a_lone_escape_holds_nothing_up() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    terminal.type_in("half");
+    terminal.press("\x1b");
+    bruno.send("hello there");
+    terminal.wait_for("<bruno> hello there");
+    terminal.wait_for_input("half");
+}
+
+#[test]
+fn history_brings_lines_back_and_keeps_the_half_typed_one() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    for line in ["first", "second", "ção 李"] {
+        terminal.say(line);
+        bruno.expect(&format!("MSG ana {line}"));
+    }
+    terminal.type_in("half");
+    for expected in ["ção 李", "second", "first", "first"] {
+        terminal.press(UP);
+        terminal.wait_for_input(expected);
+    }
+    for expected in ["second", "ção 李", "half"] {
+        terminal.press(DOWN);
+        terminal.wait_for_input(expected);
+    }
+    terminal.press(UP);
+    terminal.press(UP);
+    terminal.wait_for_input("second");
+    bruno.send("over the line from the history");
+    terminal.wait_for("over the line");
+    terminal.wait_for_input("second");
+    terminal.press("!\r");
+    bruno.expect("MSG ana second!");
+}
+
+#[test]
+fn what_arrives_during_a_search_is_shown_after_it() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    terminal.say("find me");
+    terminal.say("another line");
+    terminal.press(CTRL_R);
+    terminal.press("nd m");
+    terminal.wait_for("(reverse-i-search)`nd m': find me");
+    for n in 0..200 {
+        bruno.send(&format!("line {n}"));
+    }
+    bruno.sync();
+    // Ctrl-E takes the line, to go on with it.
+    terminal.press("\x05");
+    terminal.wait_for("<bruno> line 199");
+    terminal.wait_for_input("find me");
+    let rows = terminal.rows();
+    let mut shown = rows
+        .iter()
+        .filter_map(|row| row.split_once("<bruno> line "));
+    let numbers: Vec<usize> = shown.by_ref().map(|(_, n)| n.parse().unwrap()).collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+    terminal.press("\r");
+    bruno.wait_for("MSG ana find me");
+}
+
+#[test]
+fn a_paste_of_several_lines_says_each_in_order() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let lines: Vec<_> = (0..100).map(|n| format!("  pasted {n} ção 👋")).collect();
+    // Nothing is said before Enter is pressed, and what was typed before the paste is kept.
+    terminal.type_in("first ");
+    terminal.press(&format!("{PASTE}{}{PASTE_END}", lines.join("\n")));
+    terminal.wait_for("pasted 99");
+    assert_eq!(bruno.sync(), [""; 0]);
+    terminal.press("\r");
+    bruno.expect(&format!("MSG ana first {}", lines[0]));
+    for line in &lines[1..] {
+        bruno.expect(&format!("MSG ana {line}"));
+    }
+    terminal.wait_for_input("");
+    // As terminals send it, and with the last line ended.
+    terminal.press(&format!("{PASTE}a\rb\r\n\r\nc\r{PASTE_END}\r"));
+    for line in ["a", "b", "c"] {
+        bruno.expect(&format!("MSG ana {line}"));
+    }
+}
+
+#[test]
+fn lines_typed_ahead_or_pasted_without_brackets_are_all_said() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let lines: Vec<_> = (0..50).map(|n| format!("line {n}")).collect();
+    terminal.press(&(lines.join("\r") + "\r"));
+    for line in lines {
+        bruno.expect(&format!("MSG ana {line}"));
+    }
+}
+
+#[test]
+fn a_half_finished_paste_holds_nothing_up_for_good() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    terminal.press(&format!("{PASTE}one\rtw"));
+    for n in 0..50 {
+        bruno.send(&format!("line {n}"));
+    }
+    bruno.sync();
+    terminal.press(&format!("o{PASTE_END}"));
+    terminal.wait_for("<bruno> line 49");
+    terminal.press("\r");
+    bruno.expect("MSG ana one");
+    bruno.expect("MSG ana two");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_told_and_end_nothing() {
+    let (_server, terminal, mut bruno) = ana_and_bruno();
+    terminal.type_in("caf");
+    terminal.press_bytes(b"\xe9 latin");
+    terminal.wait_for("not UTF-8");
+    terminal.press(&format!("{CTRL_U}still here\r"));
+    bruno.expect("MSG ana still here");
+}
+
+#[test]
+fn a_resize_ends_nothing_whatever_key_was_pressed_before() {
+    // A quoted key, an escape, a completion, a search, an argument.
+    for keys in ["half\x16", "half\x1b", "/msg b\t", "half\x12x", "half\x1b3"] {
+        let (_server, terminal, mut bruno) = ana_and_bruno();
+        terminal.press(keys);
+        terminal.wait_until("the keys", |screen| {
+            let contents = screen.contents();
+            contents.contains("half") || contents.contains("/msg b")
+        });
+        let pid = terminal.child.id();
+        let slept = || proc_status(pid, "voluntary_ctxt_switches");
+        let before = slept();
+        terminal.resize(30, 100);
+        wait_until("it has noticed, and waits again", || slept() > before);
+        // Out of whatever it was, to an empty line.
+        terminal.press(&format!("\x07{CTRL_U}"));
+        terminal.wait_for_input("");
+        terminal.press("still here\r");
+        let is_ours =
+            |line: &String| line.starts_with("MSG ana ") || line.starts_with("LEAVE ana ");
+        let heard = std::iter::from_fn(|| bruno.line()).find(is_ours);
+        let heard = heard.unwrap_or_default();
+        assert_eq!(heard, "MSG ana still here", "after {keys:?}");
+    }
+}
+
+#[test]
+fn a_mistyped_command_is_told_at_once_and_not_sent() {
+    let impostor = Impostor::listen();
+    let mut command = client_of(impostor.address, &["--username", "ana"]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    let mut peer = impostor.welcome("ana");
+    peer.expect("/quem");
+    terminal.wait_for_input("");
+    terminal.say("/mgs bruno oi");
+    terminal.wait_for("!! /mgs is not a command; did you mean /msg?");
+    terminal.say("/ajuda");
+    terminal.wait_for("-- /msg NAME TEXT");
+    let is_red = |screen: &Screen| {
+        let rows = screen.rows(0, 80).enumerate();
+        let mut red = rows.filter(|(_, row)| row.contains("!! /mgs"));
+        let (row, _) = red.next().unwrap();
+        screen.cell(row as u16, 6).unwrap().fgcolor() == vt100::Color::Idx(1)
+    };
+    assert!(terminal.look(is_red), "problems are red");
+    terminal.say("hello");
+    peer.expect("hello");
+}
