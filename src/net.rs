@@ -11,7 +11,13 @@ use socket2::{SockRef, TcpKeepalive};
 ///
 /// On Linux `TCP_USER_TIMEOUT` overrides the count of probes and also covers data that is never
 /// acknowledged (tcp(7)), so both come from one figure. Elsewhere the probes alone decide.
-pub fn give_up_after(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+/// `takes_its_time` leaves it out: the timeout also counts a peer's closed window, which is how a
+/// server slows a flood down.
+pub fn give_up_after(
+    stream: &TcpStream,
+    patience: Duration,
+    takes_its_time: bool,
+) -> io::Result<()> {
     let second = Duration::from_secs(1);
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new()
@@ -20,7 +26,9 @@ pub fn give_up_after(stream: &TcpStream, patience: Duration) -> io::Result<()> {
         .with_retries(3);
     socket.set_tcp_keepalive(&probes)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(patience.max(second)))?;
+    if !takes_its_time {
+        socket.set_tcp_user_timeout(Some(patience.max(second)))?;
+    }
     Ok(())
 }
 

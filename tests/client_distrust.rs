@@ -36,7 +36,7 @@ fn no_server_can_smuggle_an_escape_onto_the_screen() {
     for begin in [
         "<bruno> a",
         "* bruno a",
-        "[bruno -> you] a",
+        "[bruno -> ana] a",
         "-- a",
         "?? WHAT a",
     ] {

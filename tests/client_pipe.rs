@@ -34,8 +34,8 @@ fn lines_come_plain_one_by_one_and_the_prompt_stays_away() {
 --> bruno joined
 <bruno>  two  blanks, ana!
 * bruno waves
-[bruno -> you] psst
-[you -> bruno] yes?
+[bruno -> ana] psst
+[ana -> bruno] yes?
 -- bruno is now Bia
 -- here (2): ana, Bia
 -- be kind
@@ -268,7 +268,7 @@ fn a_line_that_would_grow_past_the_limit_is_refused_here() {
     peer.expect(&longest);
     let refusals = |process: &Process| process.stderr.so_far().matches("4096 bytes").count();
     peer.send("PRIV bruno ana hi");
-    process.stdout.wait_for("[bruno -> you] hi");
+    process.stdout.wait_for("[bruno -> ana] hi");
     let in_answer = "x".repeat(4096 - "/msg bruno ".len());
     process.send(&format!("/r {in_answer}"));
     peer.expect(&format!("/msg bruno {in_answer}"));

@@ -66,10 +66,10 @@ fn rf_3_a_private_message_reaches_its_addressee_alone() {
     let carla = enter(&server, "carla");
     ana.send("/msg bruno only for you");
     ana.send("to all");
-    bruno.stdout.wait_for("[ana -> you] only for you");
+    bruno.stdout.wait_for("[ana -> bruno] only for you");
     carla.stdout.wait_for("<ana> to all");
     // The receipt: it was delivered.
-    ana.stdout.wait_for("[you -> bruno] only for you");
+    ana.stdout.wait_for("[ana -> bruno] only for you");
     assert_eq!(count(&carla.stdout.so_far(), "only for you"), 0);
 
     ana.send("/msg dora are you there?");

@@ -151,10 +151,10 @@ fn ones_name_is_highlighted_and_rings_the_bell() {
     assert!(is_marked("waves at ana", 9));
     assert_eq!(terminal.bells(), 2);
     bruno.send("/msg ana psst");
-    terminal.wait_for("[bruno -> you] psst");
+    terminal.wait_for("[bruno -> ana] psst");
     assert_eq!(terminal.bells(), 3);
     terminal.say("/msg bruno ana here");
-    terminal.wait_for("[you -> bruno] ana here");
+    terminal.wait_for("[ana -> bruno] ana here");
     assert_eq!(terminal.bells(), 3, "nobody rings oneself");
 }
 

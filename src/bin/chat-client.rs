@@ -76,7 +76,11 @@ fn main() -> ExitCode {
 
 /// Refuses bad data before anything is sent (RF-6).
 fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
-    let host = flags.host.trim().to_owned();
+    let host = flags.host.trim();
+    let in_brackets = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host = in_brackets.unwrap_or(host).to_owned();
     if host.is_empty() {
         return Err(Problem::EmptyHost);
     }

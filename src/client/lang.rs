@@ -41,7 +41,6 @@ sentences! {
     fn name_prompt() { "Seu nome: ", "Your name: " }
     fn joined(name: &str) { "{name} entrou", "{name} joined" }
     fn renamed(old: &str, new: &str) { "{old} agora é {new}", "{old} is now {new}" }
-    fn you() { "você", "you" }
     fn users(total: usize, names: &str) {
         "na sala ({total}): {names}",
         "here ({total}): {names}"

@@ -141,7 +141,7 @@ pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
             Ok(stream) => {
                 let system = |error: io::Error| Problem::System(plain_words(&error));
                 stream.set_nodelay(true).map_err(system)?;
-                give_up_after(&stream, KEEPALIVE).map_err(system)?;
+                give_up_after(&stream, KEEPALIVE, !io::stdin().is_terminal()).map_err(system)?;
                 return Ok(stream);
             }
             Err(error) => problem = Problem::connecting(address, &error),
@@ -215,8 +215,10 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         in_editor,
     };
     let failed = match talk.introduce(&mut prompt, options.username) {
-        Ok(()) => {
-            talk.talk(&mut prompt);
+        Ok(is_in) => {
+            if is_in {
+                talk.talk(&mut prompt);
+            }
             None
         }
         Err(problem) => Some(Ending::Failed(problem)),

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustyline::completion::{Completer, Pair};
+use rustyline::error::{ReadlineError, Signal};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
@@ -24,6 +25,9 @@ const WAITING: usize = 4096;
 
 /// How many of them are printed at once: one by one, each would redraw the line being edited.
 const AT_ONCE: usize = 1000;
+
+/// A line up, and down again.
+const NOTHING: &str = "\x1b[A\n";
 
 /// How many names completion offers at most: a long list would push the talk off the screen.
 const CANDIDATES: usize = 8;
@@ -71,6 +75,8 @@ impl Prompt {
             // Otherwise an ambiguous Tab withholds what arrives until the next key.
             .completion_show_all_if_ambiguous(true)
             .completion_prompt_limit(usize::MAX)
+            // Otherwise a lone Esc does.
+            .keyseq_timeout(Some(100))
             .bracketed_paste(true)
             .build();
         let mut editor = Editor::with_history(config, MemHistory::new()).ok()?;
@@ -113,6 +119,11 @@ impl Prompt {
                         let _ = editor.add_history_entry(&text);
                         Typed::Lines(text)
                     }
+                    Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                        Typed::NotUtf8
+                    }
+                    // A resize while the second half of a key was awaited.
+                    Err(ReadlineError::Signal(Signal::Resize)) => Typed::Lines(String::new()),
                     // What is half typed when the input ends is not sent.
                     Err(_) => Typed::End,
                 }
@@ -138,8 +149,11 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
             Some(Line::Text(line)) => return Typed::Lines(line.to_owned()),
             Some(Line::TooLong) => return Typed::TooLong,
             Some(Line::NotUtf8) => return Typed::NotUtf8,
-            None if session.is_ending() => return Typed::End,
             None => {}
+        }
+        // A terminal's end is said once, and it could be read from again.
+        if session.is_ending() || lines.has_ended() {
+            return Typed::End;
         }
         // Unlike a read, poll(2) comes back after any signal.
         let mut ready = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
@@ -150,7 +164,7 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
         }
         match lines.fill() {
             Ok(0) if !lines.has_rest() => return Typed::End,
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Typed::End,
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Typed::End,
             _ => {}
         }
     }
@@ -161,8 +175,12 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
 fn print_all(mut printer: impl ExternalPrinter, waiting: &Receiver<String>) {
     while let Ok(mut lines) = waiting.recv() {
         lines.extend(waiting.try_iter().take(AT_ONCE));
-        if printer.print(lines.clone()).is_err() {
-            // The editor has ended in between; nothing is lost.
+        // The second shows nothing, but waits until the editor has taken the first.
+        let printed = printer
+            .print(lines.clone())
+            .and_then(|()| printer.print(NOTHING.to_owned()));
+        if printed.is_err() {
+            // The editor has ended before it took them; nothing is lost.
             let _ = io::stdout().lock().write_all(lines.as_bytes());
         }
     }

@@ -12,6 +12,12 @@ use crate::protocol::{EVENT_LIMIT, Event, Line, LineReader, Text};
 /// the receiver thread.
 pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, screen: Screen) {
     let ending = listen(stream, session, &painter, &screen);
+    if ending == Ending::OutputClosed {
+        // The server is still there to be left properly.
+        session.end(ending);
+        let _ = io::copy(&mut { stream }, &mut io::sink());
+        return session.disconnect();
+    }
     session.disconnect();
     session.end(ending);
 }
@@ -47,15 +53,23 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
                     // In its place among the lines, though it goes to another stream.
                     let shown = screen.show(std::mem::take(&mut batch));
                     screen.complain(painter.refusal(refusal));
-                    if shown.is_err() {
-                        return Ending::OutputClosed;
+                    if let Err(error) = shown {
+                        return unshown(&error);
                     }
                 }
                 event => painter.paint(event, &mut batch),
             }
         }
-        if screen.show(batch).is_err() {
-            return Ending::OutputClosed;
+        if let Err(error) = screen.show(batch) {
+            return unshown(&error);
         }
+    }
+}
+
+/// That nobody reads any more is no problem; a full disk is one.
+fn unshown(error: &io::Error) -> Ending {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ending::OutputClosed,
+        _ => Ending::Failed(Problem::System(plain_words(error))),
     }
 }

@@ -113,18 +113,15 @@ impl Painter {
                 spans
             }
             Event::Private { from, to, text } => {
-                let me = self.session.known().me.clone();
-                rings = Some(from) != me.as_ref();
-                let show = |name: &Username| match Some(name) == me.as_ref() {
-                    true => Span(PRIVATE, lang.you()),
-                    false => name_span(name),
-                };
+                rings = Some(from) != self.session.known().me.as_ref();
+                let mark = |mark: &str| Span(PRIVATE, mark.to_owned());
+                let (from, to) = (name_span(from), name_span(to));
                 vec![
-                    Span(PRIVATE, "[".to_owned()),
-                    show(from),
-                    Span(PRIVATE, " -> ".to_owned()),
-                    show(to),
-                    Span(PRIVATE, "] ".to_owned()),
+                    mark("["),
+                    from,
+                    mark(" -> "),
+                    to,
+                    mark("] "),
                     plain(text.as_str()),
                 ]
             }

@@ -22,13 +22,13 @@ pub struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// Gives the server a name until it accepts one. Fails when it refuses one that nobody can
-    /// be asked about again.
+    /// Gives the server a name until it accepts one; `false` when the person leaves instead, or
+    /// the session ends. Fails when a name is refused and nobody can be asked for another.
     pub fn introduce(
         &mut self,
         prompt: &mut Prompt,
         given: Option<Username>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let lang = self.painter.lang;
         let mut given = given;
         let is_over = |known: &Known| known.is_asked || known.ending.is_some();
@@ -42,22 +42,21 @@ impl Talk<'_> {
                     if self.is_interactive && !self.in_editor {
                         self.remark(lang.name_prompt().trim_end().to_owned());
                     }
-                    match prompt.read(self.session, &lang.name_prompt()) {
-                        Typed::End => return Ok(()),
-                        Typed::Lines(line) if asks_to_quit(&line) => return Ok(()),
+                    let typed = match prompt.read(self.session, &lang.name_prompt()) {
+                        Typed::End => return Ok(false),
+                        Typed::Lines(line) if asks_to_quit(&line) => return Ok(false),
                         // A name pasted with its line end is one line too.
-                        Typed::Lines(line) => match line.lines().next().unwrap_or("").parse() {
-                            Ok(name) => name,
-                            Err(error) if self.is_interactive => {
-                                self.complain(lang.bad_name(&error));
-                                continue;
-                            }
-                            Err(error) => return Err(Problem::BadUsername(error)),
-                        },
-                        Typed::TooLong => return Err(UsernameError::TooLong.into()),
-                        Typed::NotUtf8 => {
-                            return Err(UsernameError::Invalid("\u{fffd}".to_owned()).into());
+                        Typed::Lines(line) => line.lines().next().unwrap_or("").parse(),
+                        Typed::TooLong => Err(UsernameError::TooLong),
+                        Typed::NotUtf8 => Err(UsernameError::Invalid("\u{fffd}".to_owned())),
+                    };
+                    match typed {
+                        Ok(name) => name,
+                        Err(error) if self.is_interactive => {
+                            self.complain(lang.bad_name(&error));
+                            continue;
                         }
+                        Err(error) => return Err(error.into()),
                     }
                 }
             };
@@ -68,7 +67,7 @@ impl Talk<'_> {
             });
             let known = self.session.known();
             if known.me.is_some() || known.ending.is_some() {
-                return Ok(());
+                return Ok(known.ending.is_none());
             }
             if !self.is_interactive {
                 return Err(Problem::NameRefused);
@@ -125,9 +124,11 @@ impl Talk<'_> {
             Ok(Some(Command::Rename(_))) => {
                 let before = self.session.known().answers;
                 self.send(line);
-                // The next prompt is to show the new name.
-                let is_answered = |known: &Known| known.answers != before;
-                self.session.wait_until(ANSWER_PATIENCE, is_answered);
+                if self.in_editor {
+                    // The next prompt is to show the new name.
+                    let is_answered = |known: &Known| known.answers != before;
+                    self.session.wait_until(ANSWER_PATIENCE, is_answered);
+                }
             }
             Ok(Some(_)) => self.send(line),
             Err(CommandError::Unknown(typed)) => {

@@ -136,7 +136,7 @@ impl<'a> Command<'a> {
             let blank = line.trim_start().is_empty();
             return Ok((!blank).then(|| Command::Say(Text::new(line))));
         };
-        if after_slash.starts_with('/') || line == "//" {
+        if after_slash.starts_with('/') {
             return Ok(Some(Command::Say(Text::new(after_slash))));
         }
         let (word, rest) = split_word(line);

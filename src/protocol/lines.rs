@@ -21,7 +21,7 @@ pub enum Line<'a> {
 }
 
 /// Cuts what a source delivers into lines of at most `limit` bytes, however it is split or
-/// merged on the way. Memory stays under 64 KiB, or twice the limit, whatever comes.
+/// merged on the way. Its buffer is never larger than 64 KiB, or twice the limit.
 pub struct LineReader<R> {
     source: R,
     limit: usize,
@@ -105,6 +105,11 @@ impl<R: Read> LineReader<R> {
             }
             return Some(str::from_utf8(bytes).map_or(Line::NotUtf8, Line::Text));
         }
+    }
+
+    /// Whether the source has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether something is read and not yet handed out.

@@ -52,6 +52,6 @@ fn is_unsafe(c: char) -> bool {
             | '\u{206a}'..='\u{206f}'    // deprecated format characters
             | '\u{2028}' | '\u{2029}'    // line and paragraph separators
             | '\u{fff9}'..='\u{fffb}'    // interlinear annotation
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // shorthand and music format
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // hieroglyphs, shorthand, music
             | '\u{e0000}'..='\u{e007f}') // tags
 }

@@ -73,9 +73,8 @@ impl FromStr for Username {
             return Err(UsernameError::Invalid(typed.to_owned()));
         }
         let fold = fold(&display);
-        // The look-alikes of small letters are not those of capitals, so the skeleton may bring
-        // both back together only after the fold.
-        let key = skeleton(&fold).collect();
+        // Folded again, for the skeleton of a zero is a capital O.
+        let key = self::fold(&skeleton(&fold).collect::<String>()).into();
         Ok(Username(Arc::new(Forms {
             display: display.into(),
             fold: fold.into(),

@@ -45,7 +45,7 @@ impl Connection {
         socket.set_send_buffer_size(options.send_buffer)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_tcp_nodelay(true)?;
-        give_up_after(&stream, options.keepalive)?;
+        give_up_after(&stream, options.keepalive, false)?;
         Ok(Connection {
             stream,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
@@ -88,8 +88,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Says that nothing more will be sent, so that what was sent arrives, and that nothing more
-    /// is listened to.
+    /// Says that nothing more will be sent, so that what was sent arrives; whoever listens for the
+    /// client is to look at [`is_closed`](Self::is_closed) and stop.
     pub fn finish(&self) {
         self.closed.store(true, Ordering::Release);
         // It fails when the peer is gone, which is as finished as it gets.

@@ -28,12 +28,10 @@ pub struct Aftermath {
     closed: Option<SyncSender<Vec<Arc<Connection>>>>,
     /// Who does not read.
     slow: Vec<Occupant>,
-    /// Who came, who left and why, in words for the log.
-    news: Vec<String>,
 }
 
 impl Aftermath {
-    /// Answers, finishes and logs; returns who does not read, to be sent off.
+    /// Answers and finishes; returns who does not read, to be sent off.
     pub fn conclude(self) -> Vec<Occupant> {
         for (answer, is_free) in self.answers {
             // It fails when nobody waits for it any more, who then gives the seat back.
@@ -44,9 +42,6 @@ impl Aftermath {
         }
         if let Some(answer) = self.closed {
             let _ = answer.send(self.finished);
-        }
-        for news in self.news {
-            info!("{news}");
         }
         self.slow
     }
@@ -97,11 +92,11 @@ impl<'a> Delivery<'a> {
                 Post::Private { from, to, length } => self.confide(&from, &to, take(length)),
                 Post::Asked { by } => {
                     let users = self.users();
-                    // A long answer is not repeated at once, or asking too often in a large room
-                    // would look like slow reading.
+                    // Whoever asks again and again, in a room so large that the answers would
+                    // fill their send buffer, has it already.
                     let asker = self.seats.get(&by.name);
-                    let has_it = asker.is_some_and(|asker| asker.was_just_told(&users));
-                    if users.len() <= LINE_LIMIT || !has_it {
+                    let given = asker.map_or(0, |asker| asker.times_put_in(&users));
+                    if given * users.len() < SEND_SIZE {
                         self.tell(&by, users);
                     }
                 }
@@ -164,9 +159,7 @@ impl<'a> Delivery<'a> {
             return false;
         }
         let from = connection.peer();
-        self.aftermath
-            .news
-            .push(format!("{name} joined from {from}"));
+        info!("{name} joined from {from}");
         self.tell_all(&Event::Join { name: name.clone() });
         let reader = Reader::new(connection, self.public.len());
         self.seats.insert(name.clone(), reader);
@@ -182,7 +175,9 @@ impl<'a> Delivery<'a> {
     fn rename(&mut self, who: &Occupant, new: &Username) -> bool {
         let old = &who.name;
         let is_taken = old != new && self.seats.contains_key(new);
-        if is_taken || !self.has_seat(who) {
+        let is_deaf = self.seats.get(old).is_none_or(|reader| reader.is_deaf);
+        // One who is about to leave as slow leaves under the name that is known for it.
+        if is_taken || is_deaf || !self.has_seat(who) {
             return false;
         }
         let event = Event::Renamed {
@@ -197,7 +192,7 @@ impl<'a> Delivery<'a> {
                 self.aside.push(new.clone());
             }
             self.seats.insert(new.clone(), reader);
-            self.aftermath.news.push(format!("{old} is now {new}"));
+            info!("{old} is now {new}");
             self.tell_all(&event);
         }
         true
@@ -217,7 +212,7 @@ impl<'a> Delivery<'a> {
             reader.hear_until(self.public.len());
             self.leaving.push(reader);
         }
-        self.aftermath.news.push(format!("{name} left: {reason}"));
+        info!("{name} left: {reason}");
         self.tell_all(&Event::Leave { name, reason });
     }
 

@@ -43,8 +43,9 @@ impl TokenBucket {
 pub struct Door(Arc<Mutex<Count>>, Arc<Condvar>);
 
 struct Count {
-    /// With a place in the house, and being told that there is none.
+    /// Who has a place.
     inside: usize,
+    /// Who is being told that there is none.
     refused: usize,
     by_address: HashMap<IpAddr, usize>,
     max_clients: usize,
@@ -52,8 +53,8 @@ struct Count {
     max_per_address: usize,
 }
 
-/// How many may be told at once that they cannot come in; beyond that they are only cut off, so
-/// that a storm of connections cannot take a thread each.
+/// How many may be waited for at once until they have read that they cannot come in; beyond that
+/// they are told and let go, so that a storm of connections cannot take a thread each.
 const MOST_REFUSALS: usize = 64;
 
 /// A place among the connections; given back when dropped.
@@ -78,8 +79,9 @@ impl Door {
     }
 
     /// Counts a connection from `ip`, with the farewell to send it off with when the house, or
-    /// its address's part of it, is full. `None` when too many are being sent off already.
-    pub fn admit(&self, ip: IpAddr) -> Option<(Admission, Option<Farewell>)> {
+    /// its address's part of it, is full. Fails with the farewell alone when too many are being
+    /// sent off already, so that this one cannot be waited for.
+    pub fn admit(&self, ip: IpAddr) -> Result<(Admission, Option<Farewell>), Farewell> {
         let address = counted_as(ip);
         let mut count = lock(&self.0);
         let theirs = count.by_address.get(&address).copied().unwrap_or(0);
@@ -91,7 +93,7 @@ impl Door {
             None
         };
         match refusal {
-            Some(_) if count.refused >= MOST_REFUSALS => return None,
+            Some(farewell) if count.refused >= MOST_REFUSALS => return Err(farewell),
             Some(_) => count.refused += 1,
             None => {
                 count.inside += 1;
@@ -102,7 +104,7 @@ impl Door {
             door: self.clone(),
             address: refusal.is_none().then_some(address),
         };
-        Some((admission, refusal))
+        Ok((admission, refusal))
     }
 
     /// Waits until nobody is connected, but no longer than `patience`.

@@ -172,8 +172,12 @@ impl Server {
     ) -> io::Result<()> {
         let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
         info!("connection from {}", connection.peer());
-        let Some((admission, refusal)) = self.door.admit(peer.ip()) else {
-            return Ok(());
+        let (admission, refusal) = match self.door.admit(peer.ip()) {
+            Ok(admitted) => admitted,
+            Err(farewell) => {
+                session::turn_away(&connection, farewell);
+                return Ok(());
+            }
         };
         let theirs = connection.clone();
         let serve = move || self.serve(&theirs, admission, refusal);
@@ -258,11 +262,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn is_peers_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    ) || error.kind() == ErrorKind::InvalidInput
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            // How macOS answers socket options when the peer has already closed.
+            | ErrorKind::InvalidInput
+    )
 }
 
-/// A panic elsewhere does not make what the lock guards unusable: every change under it is whole.
+/// A panic elsewhere does not make what the lock guards unusable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

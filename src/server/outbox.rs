@@ -63,7 +63,8 @@ impl Outbox {
         }
     }
 
-    /// Adds a line to everyone but its author. Lines of one author in a row are one post.
+    /// Adds a line to everyone but its author, who is the only author of this outbox. Lines in a row
+    /// are one post.
     pub fn say(&mut self, from: &Occupant, line: &Event) {
         let added = write_line(&mut self.bytes, line);
         if let Some(Post::Said { length, .. }) = self.posts.last_mut() {

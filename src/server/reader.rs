@@ -48,11 +48,16 @@ impl Reader {
         !self.asides.is_empty()
     }
 
-    /// Whether this is the last that was put in for them.
-    pub fn was_just_told(&self, apart: &Range<usize>) -> bool {
-        self.asides
-            .last()
-            .is_some_and(|aside| aside.apart == *apart)
+    /// How often this was put in for them.
+    pub fn times_put_in(&self, apart: &Range<usize>) -> usize {
+        let is_this = |aside: &&Aside| aside.apart == *apart;
+        self.asides.iter().filter(is_this).count()
+    }
+
+    /// Owes nothing any more: the delivery under way failed, and its lines are gone with it.
+    pub fn forget(&mut self) {
+        self.asides.clear();
+        self.hears.start = 0;
     }
 
     /// Leaves out `skip` public bytes at `at`, and puts in some that are `apart`.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -26,6 +27,8 @@ pub struct Registry {
 struct Queue {
     pending: Mutex<Pending>,
     taken: Condvar,
+    /// Whether several had something in the last delivery.
+    is_crowded: AtomicBool,
 }
 
 #[derive(Default)]
@@ -83,8 +86,10 @@ impl Registry {
     ///
     /// - every post MUST be delivered by its author or by one who queued before it;
     /// - an author MUST NOT wait for the seats' lock only to find nothing left to do, nor deliver
-    ///   more than one queue, however much others say meanwhile;
-    /// - the queue's lock MUST NOT be held during a system call, the seats' during none but sends.
+    ///   more than one queue, however much others say meanwhile, but for the news of those who
+    ///   turned out not to read;
+    /// - the queue's lock MUST NOT be held during a system call, the seats' during none but sends
+    ///   (the log's lines, of those who come and go, are only handed over).
     ///
     /// Waits while [`QUEUE_LIMIT`] bytes are queued. What is posted after the room closed is
     /// dropped.
@@ -100,8 +105,10 @@ impl Registry {
             if !is_ours {
                 return;
             }
-            // Others who are ready get to add their lines to this delivery.
-            thread::yield_now();
+            // Where many talk, others who are ready get to add their lines to this delivery.
+            if self.queue.is_crowded.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
             slow = self.deliver().conclude();
             let reason = LeaveReason::Slow;
             let leave = |who| Post::Leave { who, reason };
@@ -131,11 +138,18 @@ impl Registry {
     }
 
     fn deliver(&self) -> Aftermath {
-        let mut seats = lock(&self.seats);
+        let mut seats = self.seats.lock().unwrap_or_else(|poisoned| {
+            self.seats.clear_poison();
+            let mut seats = poisoned.into_inner();
+            seats.values_mut().for_each(Reader::forget);
+            seats
+        });
         let outbox = std::mem::take(&mut lock(&self.queue.pending).outbox);
         if outbox.size() >= QUEUE_LIMIT {
             self.queue.taken.notify_all();
         }
+        let is_crowded = outbox.posts.len() > 1;
+        self.queue.is_crowded.store(is_crowded, Ordering::Relaxed);
         Delivery::new(&mut seats).deliver(outbox)
     }
 

@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// How long a session that waits goes without looking whether its wait is over for another
 /// reason: the server closes, or the client was found not to read.
-const GLANCE: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// One client's thread: from the name prompt to the last line.
 struct Session<'a> {
@@ -148,17 +148,21 @@ impl Session<'_> {
     /// Listens until the client leaves, and gives the seat back.
     fn talk(&mut self, mut seat: Seat) -> io::Result<()> {
         self.connection.set_patience(None)?;
-        let mut has_grown = false;
+        let mut is_patient = true;
         while self.hear(&mut seat) {
-            // The memory of a burst is given back after a moment of silence.
-            if self.lines.has_grown() != has_grown {
-                has_grown = !has_grown;
-                self.connection.set_patience(has_grown.then_some(SILENCE))?;
-            }
             match self.lines.fill() {
                 Ok(0) if !self.lines.has_rest() => break,
+                // The memory of a burst is given back after a moment of silence.
+                Ok(_) if is_patient && self.lines.has_grown() => {
+                    self.connection.set_patience(Some(SILENCE))?;
+                    is_patient = false;
+                }
                 Ok(_) => {}
-                Err(error) if is_timeout(&error) => self.lines.shrink(),
+                Err(error) if is_timeout(&error) => {
+                    self.lines.shrink();
+                    self.connection.set_patience(None)?;
+                    is_patient = true;
+                }
                 Err(error) => return Err(error),
             }
         }
