@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use support::client::{Impostor, client_of};
 use support::terminal::{Terminal, XTERM};
-use support::{Peer, Server, proc_status, wait_until};
+use support::{Dice, Peer, Server, proc_status, wait_until};
 use vt100::Screen;
 
 /// What may be going on when the end comes.
@@ -194,35 +194,23 @@ fn endings() -> usize {
     std::env::var("CHAT_ENDINGS").map_or(200, |endings| endings.parse().expect("a number"))
 }
 
-/// Numbers that look random, and are the same in every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-}
-
 #[test]
 fn hundreds_of_random_endings_leave_nothing_behind() {
-    let mut dice = Dice(0x5eed);
+    let mut dice = Dice::new(0x5eed);
     let started = Instant::now();
     let mut times = Vec::new();
     for step in 0..endings() {
-        let state = STATES[dice.below(STATES.len())];
-        let end = ENDS[dice.below(ENDS.len())];
+        let state = STATES[dice.roll(STATES.len())];
+        let end = ENDS[dice.roll(ENDS.len())];
         if !end.can_come_in(state) {
             continue;
         }
         let (terminal, mut peer) = bring_into(state);
         // People talk right up to the end, and keys may come along with it.
-        let burst = dice.below(3) * dice.below(50);
+        let burst = dice.roll(3) * dice.roll(50);
         let lines = (0..burst).map(|n| format!("MSG bruno line {n}\n"));
         peer.send_bytes(lines.collect::<String>().as_bytes());
-        let keys = ["", "x", "ção", "\x1b[D", "李", "\x0c"][dice.below(6)];
+        let keys = ["", "x", "ção", "\x1b[D", "李", "\x0c"][dice.roll(6)];
         if end.outcome().0 == 1 {
             terminal.press(keys);
         }

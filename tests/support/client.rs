@@ -1,6 +1,6 @@
 //! The client as a program in a pipe, and a server that says whatever a test wants it to say.
 
-use std::io::{BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -108,10 +108,7 @@ impl Impostor {
             std::thread::sleep(Duration::from_millis(5));
         };
         stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        let reader = BufReader::new(stream.try_clone().unwrap());
-        Peer { stream, reader }
+        Peer::new(stream)
     }
 
     /// The next client, greeted as a chat server would greet it.

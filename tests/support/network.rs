@@ -1,9 +1,10 @@
 //! Machines with addresses of their own, as network namespaces. Nothing in them reaches further
 //! than they do.
 
-use std::io::Write;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::skip;
 
 /// Two machines and a cable between them; gone when dropped.
 pub struct Network {
@@ -25,9 +26,7 @@ impl Network {
         match network.build() {
             Ok(()) => Some(network),
             Err(reason) => {
-                // Not eprintln!, which a passing test keeps to itself.
-                let mut stderr = std::io::stderr();
-                writeln!(stderr, "SKIPPED, no network namespaces: {reason}").unwrap();
+                skip(&format!("no network namespaces: {reason}"));
                 None
             }
         }
