@@ -150,7 +150,10 @@ fn an_open_list_of_completions_holds_nothing_up() {
     let _bia = join(&server, &terminal, "bia");
     terminal.type_in("/msg b");
     terminal.press(TAB);
-    terminal.wait_for("bia  bruno");
+    terminal.wait_until("the list", |screen| {
+        let mut rows = screen.rows(0, 80);
+        rows.any(|row| row.starts_with("bia ") && row.ends_with(" bruno"))
+    });
     bruno.send("hello there");
     // Without another key.
     terminal.wait_for("<bruno> hello there");
@@ -296,9 +299,7 @@ fn a_resize_ends_nothing_whatever_key_was_pressed_before() {
         terminal.resize(30, 100);
         wait_until("it has noticed, and waits again", || slept() > before);
         // Out of whatever it was, to an empty line.
-        terminal.press(&format!("\x07{CTRL_U}"));
-        terminal.wait_for_input("");
-        terminal.press("still here\r");
+        terminal.press(&format!("\x07{CTRL_U}still here\r"));
         let is_ours =
             |line: &String| line.starts_with("MSG ana ") || line.starts_with("LEAVE ana ");
         let heard = std::iter::from_fn(|| bruno.line()).find(is_ours);
