@@ -13,7 +13,9 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
-use rustyline::{Behavior, ColorMode, Config, Context, Editor, ExternalPrinter, Helper};
+use rustyline::{
+    Behavior, ColorMode, CompletionType, Config, Context, Editor, ExternalPrinter, Helper,
+};
 
 use super::Problem;
 use super::render::Screen;
@@ -74,6 +76,7 @@ impl Prompt {
             })
             // Otherwise an ambiguous Tab withholds what arrives until the next key.
             .completion_show_all_if_ambiguous(true)
+            .completion_type(CompletionType::List)
             .completion_prompt_limit(usize::MAX)
             // Otherwise a lone Esc does.
             .keyseq_timeout(Some(100))
