@@ -4,7 +4,8 @@
 mod support;
 
 use std::collections::HashMap;
-use std::net::TcpStream;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -269,6 +270,50 @@ fn a_slow_reader_is_dropped_and_the_others_hear_why() {
         "the old one's end is not the new one's"
     );
     assert_eq!(reader.sync(), [""; 0]);
+}
+
+/// Sixteen read, and half of them say far more than fits; what each of them heard.
+fn talk_too_much(line: &str) -> Vec<String> {
+    let server = Server::start(&["--send-buffer", "16"]);
+    let peers: Vec<Peer> = (0..16).map(|n| server.join(&format!("p{n:02}"))).collect();
+    let flood = line.repeat(500);
+    thread::scope(|scope| {
+        let mut said = Vec::new();
+        let mut heard = Vec::new();
+        for (n, mut peer) in peers.into_iter().enumerate() {
+            let mut stream = peer.stream.try_clone().unwrap();
+            heard.push(scope.spawn(move || peer.remains()));
+            let flood = if n < 8 { flood.as_bytes() } else { b"" };
+            said.push(scope.spawn(move || {
+                // It fails for those who were too slow themselves.
+                let _ = stream.write_all(flood);
+                stream
+            }));
+        }
+        let said: Vec<TcpStream> = said.into_iter().map(|said| said.join().unwrap()).collect();
+        for stream in said {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        heard
+            .into_iter()
+            .map(|heard| heard.join().unwrap())
+            .collect()
+    })
+}
+
+#[test]
+fn a_torn_line_is_never_followed_by_another() {
+    let text = format!("{}\n", "x".repeat(2_000));
+    // Each time, everyone is torn off somewhere.
+    for heard in (0..15).flat_map(|_| talk_too_much(&text)) {
+        let lines: Vec<&str> = heard.split_inclusive('\n').collect();
+        let (_torn, whole) = lines.split_last().expect("they heard something");
+        for line in whole {
+            let is_said = line.starts_with("MSG p") && line.get(8..) == Some(&text);
+            let is_event = line.starts_with("JOIN p") || line.starts_with("LEAVE p");
+            assert!(is_said || is_event, "torn, and more came: {line:?}");
+        }
+    }
 }
 
 #[test]
