@@ -113,7 +113,7 @@ fn a_full_house_turns_the_next_away_until_somebody_leaves() {
         let mut next = server.connect();
         let mut input = next.stream.try_clone().unwrap();
         // What it sent and nobody reads must not cost it its last line.
-        let pipelined = thread::spawn(move || input.write_all(&b"carla\noi\n".repeat(30_000)));
+        let pipelined = thread::spawn(move || input.write_all(&b"carla\noi\n".repeat(600_000)));
         next.expect("BYE server-full");
         next.expect_end();
         pipelined.join().unwrap().expect("all of it is drained");
