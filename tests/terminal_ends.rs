@@ -112,6 +112,11 @@ impl End {
 
     /// Brings it.
     fn come(self, terminal: &Terminal, mut peer: Peer) {
+        // In a search, a SIGINT from outside that comes in the moment before the editor waits for
+        // the next key is only seen with that key. All other ends are told again until noticed.
+        if let End::Signal(Signal::SIGINT) = self {
+            wait_until("the client waits", || terminal.is_waiting());
+        }
         match self {
             End::Quit => terminal.press("/SAIR\r"),
             End::CtrlC => terminal.press("\x03"),

@@ -99,6 +99,8 @@ impl Terminal {
         command.args(flags).envs([XTERM]);
         let terminal = Terminal::start(command, rows, columns);
         terminal.wait_for("Hello, ana");
+        // The client asks who is here; nothing else of its own comes after that.
+        terminal.wait_for("here (");
         terminal.wait_for_input("");
         terminal
     }
@@ -142,6 +144,12 @@ impl Terminal {
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+    }
+
+    /// Whether the program's main thread waits for something, a key for instance.
+    pub fn is_waiting(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        status.is_ok_and(|status| status.contains("State:\tS"))
     }
 
     /// Looks at the screen.
