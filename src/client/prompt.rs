@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -86,14 +87,19 @@ impl Prompt {
         let printer = editor.create_external_printer().ok()?;
         // Without a helper, rustyline shows the prompt without its colours.
         editor.set_helper(Some(Completion(session.clone())));
-        let (sender, waiting) = sync_channel(WAITING);
+        let (sender, queue) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let shown = waiting.clone();
         let printing = thread::Builder::new()
-            .spawn(move || print_all(printer, &waiting))
+            .spawn(move || print_all(printer, &queue, &shown))
             .ok()?;
         let editor = Box::new(editor);
         Some((
             Prompt::Editor { editor, printing },
-            Screen::AboveEditor(sender),
+            Screen::AboveEditor {
+                printer: sender,
+                waiting,
+            },
         ))
     }
 
@@ -175,9 +181,13 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
 
 /// The body of the printing thread, and the only caller of `print`: it may wait, for instance
 /// while somebody searches the history.
-fn print_all(mut printer: impl ExternalPrinter, waiting: &Receiver<String>) {
-    while let Ok(mut lines) = waiting.recv() {
-        lines.extend(waiting.try_iter().take(AT_ONCE));
+fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waiting: &AtomicUsize) {
+    while let Ok(mut lines) = queue.recv() {
+        let mut batches = 1;
+        for more in queue.try_iter().take(AT_ONCE) {
+            lines += &more;
+            batches += 1;
+        }
         // The second shows nothing, but waits until the editor has taken the first.
         let printed = printer
             .print(lines.clone())
@@ -186,6 +196,7 @@ fn print_all(mut printer: impl ExternalPrinter, waiting: &Receiver<String>) {
             // The editor has ended before it took them; nothing is lost.
             let _ = io::stdout().lock().write_all(lines.as_bytes());
         }
+        waiting.fetch_sub(batches, Ordering::Release);
     }
 }
 

@@ -18,6 +18,7 @@ pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, scr
         let _ = io::copy(&mut { stream }, &mut io::sink());
         return session.disconnect();
     }
+    screen.settle();
     session.disconnect();
     session.end(ending);
 }

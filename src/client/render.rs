@@ -1,6 +1,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anstyle::{Ansi256Color, AnsiColor, Style};
 use unicode_width::UnicodeWidthChar;
@@ -20,13 +23,20 @@ pub enum Bell {
     All,
 }
 
+/// How long the end waits for the last lines to be shown.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// Where lines go.
 #[derive(Clone)]
 pub enum Screen {
     /// To standard output as they come, problems to standard error.
     Plain,
     /// To the thread that prints above the line being edited.
-    AboveEditor(SyncSender<String>),
+    AboveEditor {
+        printer: SyncSender<String>,
+        /// How many batches it has been sent and not yet shown.
+        waiting: Arc<AtomicUsize>,
+    },
 }
 
 impl Screen {
@@ -39,9 +49,22 @@ impl Screen {
                 stdout.write_all(lines.as_bytes())?;
                 stdout.flush()
             }
-            Screen::AboveEditor(printer) => printer
-                .send(lines)
-                .map_err(|_| io::ErrorKind::BrokenPipe.into()),
+            Screen::AboveEditor { printer, waiting } => {
+                waiting.fetch_add(1, Ordering::Relaxed);
+                let sent = printer.send(lines);
+                sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+            }
+        }
+    }
+
+    /// Waits until all is shown, though not for long: the editor may withhold it. What it has
+    /// taken when it ends would be lost.
+    pub fn settle(&self) {
+        let deadline = Instant::now() + SETTLING;
+        if let Screen::AboveEditor { waiting, .. } = self {
+            while waiting.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 
@@ -50,7 +73,7 @@ impl Screen {
         // There is nowhere to complain that a complaint could not be shown.
         let _ = match self {
             Screen::Plain => io::stderr().write_all(line.as_bytes()),
-            Screen::AboveEditor(_) => self.show(line),
+            Screen::AboveEditor { .. } => self.show(line),
         };
     }
 }
