@@ -6,30 +6,35 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// Makes the kernel give `stream` up once its peer has been silent for `patience`, at least a
-/// second: its reads and writes then fail with `TimedOut`. Fails where the options cannot be set.
+/// Makes the kernel give `stream` up once its peer has vanished, within `patience` and a second
+/// or a 24th of it: its reads and writes then fail with `TimedOut`. Fails where the options cannot
+/// be set.
 ///
-/// On Linux `TCP_USER_TIMEOUT` overrides the count of probes and also covers data that is never
-/// acknowledged (tcp(7)), so both come from one figure. Elsewhere the probes alone decide.
-/// `takes_its_time` leaves it out: the timeout also counts a peer's closed window, which is how a
-/// server slows a flood down.
-pub fn give_up_after(
-    stream: &TcpStream,
-    patience: Duration,
-    takes_its_time: bool,
-) -> io::Result<()> {
+/// On Linux `TCP_USER_TIMEOUT` overrides the count of probes and also bounds how long data may
+/// stay unacknowledged (tcp(7)). It counts anew from the first data sent into the void, just
+/// before the probes would have given up at the latest, so each gets half of `patience`. Only
+/// unanswered probes follow each other closely; many of them, so that some may be lost. Elsewhere
+/// the probes alone decide.
+pub fn give_up_within(patience: Duration, stream: &TcpStream) -> io::Result<()> {
     let second = Duration::from_secs(1);
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new()
-        .with_time((patience / 2).max(second))
-        .with_interval((patience / 6).max(second))
-        .with_retries(3);
+        .with_time((patience / 4).max(second))
+        .with_interval((patience / 24).max(second))
+        .with_retries(6);
     socket.set_tcp_keepalive(&probes)?;
     #[cfg(target_os = "linux")]
-    if !takes_its_time {
-        socket.set_tcp_user_timeout(Some(patience.max(second)))?;
-    }
+    socket.set_tcp_user_timeout(Some(patience / 2))?;
     Ok(())
+}
+
+/// Lets data wait on `stream` for as long as it takes: a server that slows down a flood keeps its
+/// window closed, which `TCP_USER_TIMEOUT` counts as silence. A peer that vanishes is then found
+/// while nothing waits.
+pub fn take_any_time(stream: &TcpStream) {
+    // It can fail only where it could not be set.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_user_timeout(None);
 }
 
 /// The system's words for `error`, without its number, which tells a person nothing.

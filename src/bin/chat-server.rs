@@ -58,7 +58,7 @@ struct Flags {
     #[arg(long, env = "CHAT_SEND_BUFFER", default_value_t = 256, value_name = "KIB",
           value_parser = clap::value_parser!(u32).range(1..=1024 * 1024))]
     send_buffer: u32,
-    /// Seconds after which a silent, vanished client is given up
+    /// Seconds within which a vanished client is given up
     #[arg(long, env = "CHAT_KEEPALIVE", default_value_t = 45, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=32_767))]
     keepalive: u32,

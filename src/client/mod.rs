@@ -12,13 +12,13 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::net::{give_up_after, plain_words};
+use crate::net::{give_up_within, plain_words};
 use crate::protocol::{Farewell, Username, UsernameError};
 use lang::Lang;
 use prompt::Prompt;
@@ -30,7 +30,7 @@ use talk::Talk;
 /// How long each address of the server may take to answer.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a vanished server is believed in: as long as the server, by default, believes in us.
+/// Within which time a vanished server is given up; the server's own default for us.
 const KEEPALIVE: Duration = Duration::from_secs(45);
 
 /// How long to wait for the answer to `/SAIR` or `/nome` while a person sits there.
@@ -141,7 +141,7 @@ pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
             Ok(stream) => {
                 let system = |error: io::Error| Problem::System(plain_words(&error));
                 stream.set_nodelay(true).map_err(system)?;
-                give_up_after(&stream, KEEPALIVE, !io::stdin().is_terminal()).map_err(system)?;
+                give_up_within(KEEPALIVE, &stream).map_err(system)?;
                 return Ok(stream);
             }
             Err(error) => problem = Problem::connecting(address, &error),
@@ -213,6 +213,8 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         screen,
         is_interactive: io::stdin().is_terminal(),
         in_editor,
+        burst: 0,
+        burst_began: Instant::now(),
     };
     let failed = match talk.introduce(&mut prompt, options.username) {
         Ok(is_in) => {

@@ -1,15 +1,20 @@
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::prompt::{Prompt, Typed};
 use super::render::{Painter, Screen};
 use super::session::{Known, Session};
-use super::{ANSWER_PATIENCE, Ending, Problem};
+use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
+use crate::net::take_any_time;
 use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Username, UsernameError};
 
 /// How long a server may take to ask for a name before it is taken for something else.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many bytes sent within [`KEEPALIVE`] are a flood, which a server may slow down for minutes;
+/// far below what it takes before it has to.
+const FLOOD: usize = 16 * 1024;
 
 /// The stdin loop's side of the session.
 pub struct Talk<'a> {
@@ -19,6 +24,9 @@ pub struct Talk<'a> {
     pub screen: Screen,
     pub is_interactive: bool,
     pub in_editor: bool,
+    /// How many bytes were sent since …
+    pub burst: usize,
+    pub burst_began: Instant,
 }
 
 impl Talk<'_> {
@@ -144,6 +152,13 @@ impl Talk<'_> {
     fn send(&mut self, line: &str) {
         if line.len() > LINE_LIMIT {
             return self.complain(self.painter.lang.line_too_long());
+        }
+        if self.burst_began.elapsed() > KEEPALIVE {
+            (self.burst, self.burst_began) = (0, Instant::now());
+        }
+        self.burst += line.len();
+        if self.burst > FLOOD {
+            take_any_time(self.server);
         }
         // When it fails the receiver finds out why, and ends the session.
         let _ = self.server.write_all(format!("{line}\n").as_bytes());

@@ -7,7 +7,7 @@ use nix::libc::MSG_DONTWAIT;
 use socket2::SockRef;
 
 use super::Options;
-use crate::net::give_up_after;
+use crate::net::give_up_within;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
@@ -45,7 +45,7 @@ impl Connection {
         socket.set_send_buffer_size(options.send_buffer)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_tcp_nodelay(true)?;
-        give_up_after(&stream, options.keepalive, false)?;
+        give_up_within(options.keepalive, &stream)?;
         Ok(Connection {
             stream,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),

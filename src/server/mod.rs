@@ -54,7 +54,7 @@ pub struct Options {
     pub burst: u32,
     /// Bytes asked of the kernel for what a client has not yet taken; Linux doubles it (socket(7)).
     pub send_buffer: usize,
-    /// How long a silent, vanished peer is believed in.
+    /// Within which time a vanished peer is given up.
     pub keepalive: Duration,
 }
 

@@ -1,11 +1,11 @@
 //! Connections that break without a word.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::client::{client_of, enter};
+use crate::support::client::{client_of, enter, last_words};
 use crate::support::network::{ADDRESSES, Network};
-use crate::support::{Process, Server, wait_until};
+use crate::support::{Process, Server, skip, wait_until, wait_within};
 
 #[test]
 fn a_client_that_is_killed() {
@@ -20,6 +20,15 @@ fn a_client_that_is_killed() {
     server.join("ana");
 }
 
+/// A client on one of the machines, who has been greeted by the server.
+#[track_caller]
+fn client_on(network: &Network, machine: usize, server: SocketAddr, name: &str) -> Process {
+    let flags = ["--lang", "en", "--username", name];
+    let process = Process::spawn(&mut network.on(machine, &client_of(server, &flags)));
+    process.stdout.wait_for(&format!("Hello, {name}"));
+    process
+}
+
 /// A server on one machine and `ana` on another, whose cable is then cut.
 fn cut_off(while_cut: impl Fn(&mut Process)) {
     let Some(network) = Network::new() else {
@@ -28,12 +37,7 @@ fn cut_off(while_cut: impl Fn(&mut Process)) {
     let bind = format!("{}:50001", ADDRESSES[0]);
     let flags = ["--bind", &bind, "--keepalive", "3"];
     let server = Server::spawn(&mut network.on(0, &Server::command(&flags)));
-    let client = |machine, name| {
-        let flags = ["--lang", "en", "--username", name];
-        let process = Process::spawn(&mut network.on(machine, &client_of(server.address, &flags)));
-        process.stdout.wait_for(&format!("Hello, {name}"));
-        process
-    };
+    let client = |machine, name| client_on(&network, machine, server.address, name);
     let mut watcher = client(0, "watcher");
     let _ana = client(1, "ana");
     watcher.stdout.wait_for("ana joined");
@@ -77,4 +81,108 @@ fn a_connection_that_ends_before_it_is_served() {
         places.len() == 9
     });
     assert_eq!(watcher.sync(), [""; 0]);
+}
+
+#[test]
+fn a_cable_that_is_cut_is_noticed_at_both_ends_within_a_minute() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let bind = format!("{}:50001", ADDRESSES[0]);
+    let server = Server::spawn(&mut network.on(0, &Server::command(&["--bind", &bind])));
+    let client = |machine, name| client_on(&network, machine, server.address, name);
+    let watcher = client(0, "watcher");
+    let silent = client(1, "silent");
+    let mut speaks = client(1, "speaks");
+    watcher.stdout.wait_for("speaks joined");
+
+    network.cut(1);
+    // What is on its way keeps the kernel from asking whether anybody is there.
+    (0..20).for_each(|n| speaks.send(&n.to_string()));
+    let shown = |name| {
+        let line = format!("{name} left (connection lost)");
+        watcher.stdout.so_far().contains(&line)
+    };
+    let mut ends = [("silent", silent), ("speaks", speaks)];
+    wait_within(Duration::from_secs(60), "all is noticed", || {
+        let has_ended = |client: &mut Process| client.child.try_wait().unwrap().is_some();
+        ends.iter_mut()
+            .all(|(name, client)| shown(*name) & has_ended(client))
+    });
+    for (name, mut client) in ends {
+        let told = last_words(&mut client, 1);
+        assert!(told.contains("was lost"), "{name}: {told}");
+    }
+}
+
+/// Two who talk and two who only listen, one of each on either machine, while the network between
+/// them does as `disturb` says before each round: everyone hears all, once, in one order.
+fn talk_over(network: &Network, disturb: impl Fn(usize, &mut dyn FnMut())) {
+    const ROUNDS: usize = 40;
+    let bind = format!("{}:50001", ADDRESSES[0]);
+    let server = Server::spawn(&mut network.on(0, &Server::command(&["--bind", &bind])));
+    let client = |machine, name| client_on(network, machine, server.address, name);
+    let readers = [client(0, "near"), client(1, "far")];
+    let mut authors = [client(0, "ana"), client(1, "bia")];
+    for reader in &readers {
+        reader.stdout.wait_for("bia joined");
+    }
+    for round in 0..ROUNDS {
+        disturb(round, &mut || {
+            for author in &mut authors {
+                author.send(&round.to_string());
+            }
+        });
+    }
+    for author in &mut authors {
+        author.end_input();
+        assert_eq!(author.finish(), Some(0), "(left: came)");
+    }
+    let said = readers.each_ref().map(|reader| {
+        reader.stdout.wait_for("ana left");
+        reader.stdout.wait_for("bia left");
+        let shown = reader.stdout.so_far();
+        let said = shown.lines().filter(|line| line.starts_with('<'));
+        said.map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(said[0], said[1], "one order (left: near, right: far)");
+    for name in ["ana", "bia"] {
+        let expected: Vec<_> = (0..ROUNDS).map(|n| format!("<{name}> {n}")).collect();
+        let begin = format!("<{name}>");
+        let theirs = said[0].iter().filter(|line| line.starts_with(&begin));
+        assert_eq!(
+            theirs.cloned().collect::<Vec<_>>(),
+            expected,
+            "(left: came)"
+        );
+    }
+}
+
+#[test]
+fn a_cable_with_a_loose_contact() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    talk_over(&network, |round, talk| {
+        if round % 8 != 0 {
+            return talk();
+        }
+        network.cut(1);
+        talk();
+        wait_until("what is said is on its way into the void", || {
+            network.is_waiting(0) && network.is_waiting(1)
+        });
+        network.mend(1);
+    });
+}
+
+#[test]
+fn a_network_that_loses_delays_doubles_and_reorders() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    if let Err(reason) = network.spoil() {
+        return skip(&format!("no bad network: {reason}"));
+    }
+    talk_over(&network, |_, talk| talk());
 }

@@ -395,10 +395,16 @@ impl Output {
 
 /// Waits until `happened`, looking again and again; for what sends no event, as `/proc` does not.
 #[track_caller]
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+pub fn wait_until(what: &str, happened: impl FnMut() -> bool) {
+    wait_within(DEADLINE, what, happened);
+}
+
+/// The same for what takes longer, or must not take as long.
+#[track_caller]
+pub fn wait_within(patience: Duration, what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !happened() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

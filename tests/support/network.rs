@@ -53,6 +53,43 @@ impl Network {
         ip(&["-n", machine, "link", "set", "eth0", "down"]).expect("the cable comes out");
     }
 
+    /// Puts the cable back in.
+    pub fn mend(&self, machine: usize) {
+        let machine = &self.machines[machine];
+        ip(&["-n", machine, "link", "set", "eth0", "up"]).expect("the cable goes in");
+    }
+
+    /// Makes both directions of the cable lose, delay, double and reorder what passes. Fails where
+    /// the kernel has no netem.
+    pub fn spoil(&self) -> Result<(), String> {
+        let netem =
+            "qdisc add dev eth0 root netem delay 20ms 10ms loss 5% duplicate 2% reorder 20%";
+        for machine in &self.machines {
+            let words = ["-n", machine].into_iter().chain(netem.split(' '));
+            run("tc", &words.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a connection of a machine has sent something that the other side has not yet
+    /// acknowledged.
+    pub fn is_waiting(&self, machine: usize) -> bool {
+        let mut show = Command::new("ip");
+        show.args([
+            "netns",
+            "exec",
+            &self.machines[machine],
+            "cat",
+            "/proc/net/tcp",
+        ]);
+        let shown = show.output().expect("ip runs").stdout;
+        // The fourth column is how many bytes wait in the queues to be sent and to be read.
+        String::from_utf8_lossy(&shown).lines().skip(1).any(|line| {
+            let queues = line.split_whitespace().nth(4).unwrap();
+            !queues.starts_with("00000000:")
+        })
+    }
+
     /// `command`, without any environment, on one of the two machines.
     pub fn on(&self, machine: usize, command: &Command) -> Command {
         let mut there = Command::new("ip");
@@ -72,8 +109,12 @@ impl Drop for Network {
 }
 
 fn ip(words: &[&str]) -> Result<(), String> {
-    let run = Command::new("ip").args(words).output();
-    let output = run.map_err(|error| format!("ip: {error}"))?;
+    run("ip", words)
+}
+
+fn run(program: &str, words: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(words).output();
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
     match output.status.success() {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
