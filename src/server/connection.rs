@@ -1,5 +1,6 @@
-use std::io::{self, ErrorKind, IoSlice, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,11 @@ use socket2::SockRef;
 
 use super::Options;
 use crate::net::give_up_within;
+use crate::protocol::LeaveReason;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-
-/// The most slices `sendmsg` takes (`UIO_MAXIOV`); more is `EMSGSIZE`.
-const MOST_SLICES: usize = 1024;
 
 /// How long a client may take to close its side after the last line it was sent.
 const LINGER: Duration = Duration::from_secs(1);
@@ -24,17 +23,7 @@ pub struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     closed: AtomicBool,
-}
-
-/// Why a delivery did not reach the kernel whole. Nothing more may be sent after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Undelivered {
-    /// The send buffer had no room for it: the client does not read.
-    #[error("the client does not read what it is sent")]
-    Slow,
-    /// The connection is broken, or was closed here.
-    #[error("the connection is broken")]
-    Lost,
+    failure: OnceLock<LeaveReason>,
 }
 
 impl Connection {
@@ -50,6 +39,7 @@ impl Connection {
             stream,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
             closed: AtomicBool::new(false),
+            failure: OnceLock::new(),
         })
     }
 
@@ -58,34 +48,36 @@ impl Connection {
         self.peer
     }
 
-    /// Hands whole lines to the kernel, whose send buffer is the client's queue.
+    /// Hands whole lines to the kernel, whose send buffer is the client's queue, and cuts off a
+    /// client that has let it fill up.
     ///
-    /// MUST NOT block: nobody waits for a slow reader. MUST NOT be called again after an error:
-    /// the kernel may have taken half a line.
-    pub fn send(&self, lines: &[IoSlice]) -> Result<(), Undelivered> {
-        let socket = SockRef::from(&self.stream);
-        for part in lines.chunks(MOST_SLICES) {
-            let length: usize = part.iter().map(|lines| lines.len()).sum();
-            let sent = loop {
-                let sent = match part {
-                    [one] => socket.send_with_flags(one, MSG_DONTWAIT),
-                    many => socket.send_vectored_with_flags(many, MSG_DONTWAIT),
-                };
-                match sent {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    sent => break sent,
-                }
-            };
-            match sent {
-                Ok(sent) if sent == length => {}
-                Ok(_) => return Err(Undelivered::Slow),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Err(Undelivered::Slow);
-                }
-                Err(_) => return Err(Undelivered::Lost),
-            }
+    /// MUST NOT block: nobody waits for a slow reader. MUST NOT send anything after a
+    /// [`failure`](Self::failure): the kernel may have taken half a line.
+    pub fn send(&self, lines: &str) {
+        if lines.is_empty() || self.failure().is_some() {
+            return;
         }
-        Ok(())
+        let sent = loop {
+            match SockRef::from(&self.stream).send_with_flags(lines.as_bytes(), MSG_DONTWAIT) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                sent => break sent,
+            }
+        };
+        let failure = match sent {
+            Ok(sent) if sent == lines.len() => return,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => LeaveReason::Lost,
+            _ => LeaveReason::Slow,
+        };
+        let _ = self.failure.set(failure);
+        // One that is lost may still have sent something to be read.
+        if failure == LeaveReason::Slow {
+            self.cut();
+        }
+    }
+
+    /// Why what was sent did not reach the kernel whole, if it did not.
+    pub fn failure(&self) -> Option<LeaveReason> {
+        self.failure.get().copied()
     }
 
     /// Says that nothing more will be sent, so that what was sent arrives; whoever listens for the
@@ -105,7 +97,7 @@ impl Connection {
 
     /// Hangs up and throws away what was still to arrive: otherwise the kernel would keep it for
     /// a client that does not read.
-    pub fn cut(&self) {
+    fn cut(&self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         self.hang_up();
     }

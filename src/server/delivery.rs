@@ -2,182 +2,133 @@ use std::collections::HashMap;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use log::info;
 
-use super::connection::{Connection, Undelivered};
-use super::outbox::{Occupant, Outbox, Post, write_line};
-use super::reader::Reader;
+use super::connection::Connection;
+use super::outbox::{Post, line};
 use crate::protocol::{
     Event, Farewell, LINE_LIMIT, LeaveReason, Refusal, RefusalCode, Text, Username,
 };
 
-/// How many bytes go out at most before the next post is looked at: far below what a send buffer
-/// holds, so that a client that reads is never taken for a slow one.
-const SEND_SIZE: usize = 64 * 1024;
-
-/// What is left to do once the registry's lock is given back, because it may take a while.
-#[derive(Default)]
-pub struct Aftermath {
-    /// Whom to answer, and what.
-    answers: Vec<(SyncSender<bool>, bool)>,
-    /// Connections whose `BYE` is sent …
-    finished: Vec<Arc<Connection>>,
-    /// … and who wants to know them: the one who closed the room.
-    closed: Option<SyncSender<Vec<Arc<Connection>>>>,
-    /// Who does not read.
-    slow: Vec<Occupant>,
-}
-
-impl Aftermath {
-    /// Answers and finishes; returns who does not read, to be sent off.
-    pub fn conclude(self) -> Vec<Occupant> {
-        for (answer, is_free) in self.answers {
-            // It fails when nobody waits for it any more, who then gives the seat back.
-            let _ = answer.send(is_free);
-        }
-        for connection in &self.finished {
-            connection.finish();
-        }
-        if let Some(answer) = self.closed {
-            let _ = answer.send(self.finished);
-        }
-        self.slow
-    }
-}
+/// How many bytes one send takes at most, unless there is more to be told at once: far below what
+/// a send buffer holds, so that a client that reads is never taken for a slow one.
+///
+/// It also keeps every buffer here within 64 KiB as it grows by doubling. Once glibc has freed one
+/// of more than 128 KiB it keeps that much in each of its arenas (mallopt(3), `M_MMAP_THRESHOLD`).
+const SEND_SIZE: usize = 60 * 1024;
 
 /// One turn of deliveries: applies posts to the room in their order, and sends each person all
 /// that came of it at once.
 pub struct Delivery<'a> {
-    seats: &'a mut HashMap<Username, Reader>,
+    seats: &'a mut HashMap<Username, Arc<Connection>>,
     /// Lines for everyone …
-    public: Vec<u8>,
-    /// … and lines for some, put in by asides.
-    apart: Vec<u8>,
-    /// Who has asides.
-    aside: Vec<Username>,
-    /// Who has left, and is still owed what came before.
-    leaving: Vec<Reader>,
-    /// The answer to `/quem`, while it is true.
+    public: String,
+    /// … lines for some alone …
+    apart: String,
+    /// … and who is owed something else than all that is public.
+    owed: HashMap<Username, Owed>,
+    /// Where the answer to `/quem` stands, while it is true.
     users: Option<Range<usize>>,
-    aftermath: Aftermath,
+}
+
+/// What one person is owed: these lines, and behind them what is public from `from` on.
+#[derive(Default)]
+struct Owed {
+    lines: Vec<Lines>,
+    from: usize,
+}
+
+/// Where lines stand.
+#[derive(PartialEq, Eq)]
+enum Lines {
+    Public(Range<usize>),
+    Apart(Range<usize>),
 }
 
 impl<'a> Delivery<'a> {
     /// To the people in `seats`, whose lock the caller holds.
-    pub fn new(seats: &'a mut HashMap<Username, Reader>) -> Self {
+    pub fn new(seats: &'a mut HashMap<Username, Arc<Connection>>) -> Self {
         Delivery {
             seats,
-            public: Vec::new(),
-            apart: Vec::new(),
-            aside: Vec::new(),
-            leaving: Vec::new(),
+            public: String::new(),
+            apart: String::new(),
+            owed: HashMap::new(),
             users: None,
-            aftermath: Aftermath::default(),
         }
     }
 
-    /// Delivers all of `outbox`: one `send` for each reader, or a few when it is long.
-    pub fn deliver(mut self, outbox: Outbox) -> Aftermath {
-        let mut bytes = outbox.bytes.as_slice();
-        let mut take = |length| bytes.split_off(..length).unwrap_or_default();
-        for post in outbox.posts {
-            match post {
-                Post::Said { from, length } => self.say(&from, take(length)),
-                Post::Told { to, length } => {
-                    let lines = self.put_apart(take(length));
-                    self.tell(&to, lines);
-                }
-                Post::Private { from, to, length } => self.confide(&from, &to, take(length)),
-                Post::Asked { by } => {
-                    let users = self.users();
-                    // Whoever asks again and again, in a room so large that the answers would
-                    // fill their send buffer, has it already.
-                    let asker = self.seats.get(&by.name);
-                    let given = asker.map_or(0, |asker| asker.times_put_in(&users));
-                    if given * users.len() < SEND_SIZE {
-                        self.tell(&by, users);
-                    }
-                }
-                Post::Join { who, answer } => {
-                    let is_free = self.join(who);
-                    self.aftermath.answers.push((answer, is_free));
-                }
-                Post::Rename { who, new, answer } => {
-                    let is_free = self.rename(&who, &new);
-                    self.aftermath.answers.push((answer, is_free));
-                }
-                Post::Leave { who, reason } => self.leave(who, reason),
-                Post::Close { answer } => self.close(answer),
-            }
-            if self.public.len() + self.apart.len() >= SEND_SIZE {
+    /// Delivers all of `posts`: one `send` for each reader, or a few when there is much.
+    pub fn deliver(mut self, posts: impl Iterator<Item = Post>) {
+        for post in posts {
+            if self.public.len() + self.apart.len() + post.words() > SEND_SIZE {
                 self.send();
+            }
+            match post {
+                Post::Said { from, lines } => {
+                    self.owed_to(&from).from += lines.len();
+                    self.public += &lines;
+                }
+                Post::Told { to, lines } => self.tell(&to, &lines),
+                Post::Private { from, to, text } => self.confide(from, to, text),
+                Post::Asked { by } => self.list(&by),
+                // An answer fails when nobody waits for it any more, who then gives the seat back.
+                Post::Join {
+                    name,
+                    connection,
+                    answer,
+                } => _ = answer.send(self.join(name, connection)),
+                Post::Rename { old, new, answer } => _ = answer.send(self.rename(old, new)),
+                Post::Leave {
+                    name,
+                    connection,
+                    reason,
+                } => self.leave(name, &connection, reason),
+                Post::Close { answer } => _ = answer.send(self.close()),
             }
         }
         self.send();
-        self.aftermath
     }
 
-    fn say(&mut self, from: &Occupant, lines: &[u8]) {
-        if self.has_seat(from) {
-            self.set_aside(&from.name, lines.len(), 0..0);
-            self.public.extend_from_slice(lines);
-        }
-    }
-
-    fn confide(&mut self, from: &Occupant, to: &Username, text: &[u8]) {
-        if !self.has_seat(from) {
-            return;
-        }
-        // In the addressee's own spelling.
-        let addressee = self
-            .seats
-            .get_key_value(to)
-            .filter(|(_, reader)| !reader.is_deaf);
-        let Some(to) = addressee.map(|(to, _)| to.clone()) else {
+    fn confide(&mut self, from: Username, to: Username, text: Text) {
+        let addressee = self.seats.get_key_value(&to);
+        let addressee = addressee.filter(|(_, connection)| connection.failure().is_none());
+        let Some((to, _)) = addressee else {
             let (code, detail) = (RefusalCode::NoSuchUser, Text::new(to.as_str()));
-            let line = self.put_line_apart(&Event::Refused(Refusal { code, detail }));
-            return self.set_aside(&from.name, 0, line);
+            let refusal = Event::Refused(Refusal { code, detail });
+            return self.tell(&from, &line(&refusal));
         };
-        let text = Text::new(str::from_utf8(text).unwrap_or_default());
-        let (from, to) = (from.name.clone(), to);
-        let line = self.put_line_apart(&Event::Private {
+        // In the addressee's own spelling.
+        let to = to.clone();
+        let event = line(&Event::Private {
             from: from.clone(),
             to: to.clone(),
             text,
         });
-        self.set_aside(&to, 0, line.clone());
+        self.tell(&to, &event);
         if from != to {
-            self.set_aside(&from, 0, line);
+            self.tell(&from, &event);
         }
     }
 
-    fn join(&mut self, who: Occupant) -> bool {
-        let Occupant { name, connection } = who;
+    fn join(&mut self, name: Username, connection: Arc<Connection>) -> bool {
         if self.seats.contains_key(&name) {
             return false;
         }
-        let from = connection.peer();
-        info!("{name} joined from {from}");
+        info!("{name} joined from {}", connection.peer());
         self.tell_all(&Event::Join { name: name.clone() });
-        let reader = Reader::new(connection, self.public.len());
-        self.seats.insert(name.clone(), reader);
-        let people = self.seats.len();
-        let welcome = self.put_line_apart(&Event::Welcome {
+        self.seats.insert(name.clone(), connection);
+        let welcome = Event::Welcome {
             name: name.clone(),
-            people,
-        });
-        self.set_aside(&name, 0, welcome);
+            people: self.seats.len(),
+        };
+        self.owed_to(&name).lines.clear();
+        self.tell(&name, &line(&welcome));
         true
     }
 
-    fn rename(&mut self, who: &Occupant, new: &Username) -> bool {
-        let old = &who.name;
-        let is_taken = old != new && self.seats.contains_key(new);
-        let is_deaf = self.seats.get(old).is_none_or(|reader| reader.is_deaf);
-        // One who is about to leave as slow leaves under the name that is known for it.
-        if is_taken || is_deaf || !self.has_seat(who) {
+    fn rename(&mut self, old: Username, new: Username) -> bool {
+        if old != new && self.seats.contains_key(&new) {
             return false;
         }
         let event = Event::Renamed {
@@ -185,90 +136,72 @@ impl<'a> Delivery<'a> {
             new: new.clone(),
         };
         if old.as_str() == new.as_str() {
-            let line = self.put_line_apart(&event);
-            self.set_aside(old, 0, line);
-        } else if let Some(reader) = self.seats.remove(old) {
-            if reader.has_asides() {
-                self.aside.push(new.clone());
-            }
-            self.seats.insert(new.clone(), reader);
+            self.tell(&old, &line(&event));
+        } else if let Some(connection) = self.seats.remove(&old) {
             info!("{old} is now {new}");
+            if let Some(owed) = self.owed.remove(&old) {
+                self.owed.insert(new.clone(), owed);
+            }
+            self.seats.insert(new, connection);
             self.tell_all(&event);
         }
         true
     }
 
-    fn leave(&mut self, who: Occupant, reason: LeaveReason) {
-        if !self.has_seat(&who) {
+    fn leave(&mut self, name: Username, connection: &Arc<Connection>, reason: LeaveReason) {
+        let sitting = self.seats.get(&name);
+        if !sitting.is_some_and(|sitting| Arc::ptr_eq(sitting, connection)) {
             return;
         }
-        let Occupant { name, connection } = who;
+        let reason = match connection.failure() {
+            Some(LeaveReason::Slow) => LeaveReason::Slow,
+            _ => reason,
+        };
         if reason == LeaveReason::Quit {
-            let line = self.put_line_apart(&Event::Goodbye(Farewell::Quit));
-            self.set_aside(&name, 0, line);
-            self.aftermath.finished.push(connection);
+            self.tell(&name, &line(&Event::Goodbye(Farewell::Quit)));
         }
-        if let Some(mut reader) = self.seats.remove(&name) {
-            reader.hear_until(self.public.len());
-            self.leaving.push(reader);
-        }
+        self.seats.remove(&name);
+        self.finish(&name, connection);
         info!("{name} left: {reason}");
         self.tell_all(&Event::Leave { name, reason });
     }
 
-    fn close(&mut self, answer: SyncSender<Vec<Arc<Connection>>>) {
-        let line = self.put_line_apart(&Event::Goodbye(Farewell::Shutdown));
-        for mut reader in mem::take(self.seats).into_values() {
-            self.aftermath.finished.push(reader.connection.clone());
-            reader.set_aside(self.public.len(), 0, line.clone());
-            self.leaving.push(reader);
+    fn close(&mut self) -> Vec<Arc<Connection>> {
+        let everyone = mem::take(self.seats);
+        for (name, connection) in &everyone {
+            self.tell(name, &line(&Event::Goodbye(Farewell::Shutdown)));
+            self.finish(name, connection);
         }
-        self.aftermath.closed = Some(answer);
+        everyone.into_values().collect()
     }
 
-    /// Whether they are still here: they themselves, not a later client of the same name.
-    fn has_seat(&self, who: &Occupant) -> bool {
-        self.seats
-            .get(&who.name)
-            .is_some_and(|reader| reader.is(who))
+    /// Sends one who is no longer here what came before, and says that nothing follows.
+    fn finish(&mut self, name: &Username, connection: &Connection) {
+        self.owed_to(name);
+        let owed = self.owed.remove(name).unwrap_or_default();
+        connection.send(&self.lines(&owed));
+        connection.finish();
     }
 
-    fn tell_all(&mut self, event: &Event) {
-        self.users = None;
-        write_line(&mut self.public, event);
-    }
-
-    fn tell(&mut self, to: &Occupant, apart: Range<usize>) {
-        if self.has_seat(to) {
-            self.set_aside(&to.name, 0, apart);
+    /// Tells one person who is here.
+    fn list(&mut self, who: &Username) {
+        let users = match self.users.take() {
+            Some(users) => users,
+            None => self.put_apart(&self.users()),
+        };
+        let answer = Lines::Apart(users.clone());
+        let owed = self.owed_to(who);
+        // Whoever asks again and again, in a room so large that the answers would fill their send
+        // buffer, has it already.
+        let given = owed.lines.iter().filter(|lines| **lines == answer).count();
+        if given * users.len() < SEND_SIZE {
+            owed.lines.push(answer);
         }
+        self.users = Some(users);
     }
 
-    /// For one person, leaves out what is said next to all, or puts in what is apart.
-    fn set_aside(&mut self, who: &Username, skip: usize, apart: Range<usize>) {
-        if let Some(reader) = self.seats.get_mut(who) {
-            if !reader.has_asides() {
-                self.aside.push(who.clone());
-            }
-            reader.set_aside(self.public.len(), skip, apart);
-        }
-    }
-
-    fn put_apart(&mut self, lines: &[u8]) -> Range<usize> {
-        self.apart.extend_from_slice(lines);
-        self.apart.len() - lines.len()..self.apart.len()
-    }
-
-    fn put_line_apart(&mut self, event: &Event) -> Range<usize> {
-        let length = write_line(&mut self.apart, event);
-        self.apart.len() - length..self.apart.len()
-    }
-
-    /// The lines of `USERS`, in fold order, made once however many ask.
-    fn users(&mut self) -> Range<usize> {
-        if let Some(users) = &self.users {
-            return users.clone();
-        }
+    /// The answer to `/quem`, in fold order.
+    fn users(&self) -> String {
         let mut names: Vec<&Username> = self.seats.keys().collect();
         names.sort_unstable_by_key(|name| name.fold());
         let start = format!("USERS {}", names.len());
@@ -281,45 +214,68 @@ impl<'a> Delivery<'a> {
             }
             line = line + " " + name.as_str();
         }
-        let users = self.put_apart((lines + &line + "\n").as_bytes());
-        self.users = Some(users.clone());
-        users
+        lines + &line + "\n"
+    }
+
+    fn tell_all(&mut self, event: &Event) {
+        self.users = None;
+        self.public += &line(event);
+    }
+
+    fn tell(&mut self, who: &Username, lines: &str) {
+        let lines = Lines::Apart(self.put_apart(lines));
+        self.owed_to(who).lines.push(lines);
+    }
+
+    fn put_apart(&mut self, lines: &str) -> Range<usize> {
+        self.apart += lines;
+        self.apart.len() - lines.len()..self.apart.len()
+    }
+
+    /// What one person is owed, with all that is public so far in it.
+    fn owed_to(&mut self, who: &Username) -> &mut Owed {
+        let owed = self.owed.entry(who.clone()).or_default();
+        if owed.from < self.public.len() {
+            owed.lines.push(Lines::Public(owed.from..self.public.len()));
+            owed.from = self.public.len();
+        }
+        owed
+    }
+
+    /// The words of what one person is owed.
+    fn lines(&self, owed: &Owed) -> String {
+        let mut lines = String::new();
+        for part in &owed.lines {
+            lines += match part {
+                Lines::Public(range) => &self.public[range.clone()],
+                Lines::Apart(range) => &self.apart[range.clone()],
+            };
+        }
+        lines + &self.public[owed.from..]
     }
 
     /// Sends everyone what they are owed, with one `send` each.
     ///
-    /// MUST be all that a client is sent while it is in the room, or lines could overtake each
-    /// other. MUST NOT remove anybody: a reader that cannot take its lines goes deaf here, and
-    /// leaves through the queue, after what it has said itself.
+    /// MUST, with [`finish`](Self::finish), be all that a client is sent while it is in the room,
+    /// or lines could overtake each other.
     fn send(&mut self) {
-        let (public, apart) = (&self.public, &self.apart);
-        let slow = &mut self.aftermath.slow;
-        let mut slices = Vec::new();
-        let mut send_to = |name: &Username, reader: &mut Reader| {
-            if let Err(Undelivered::Slow) = reader.send(public, apart, &mut slices) {
-                let (name, connection) = (name.clone(), reader.connection.clone());
-                slow.push(Occupant { name, connection });
-            }
-        };
-        if public.is_empty() {
-            for name in &self.aside {
-                if let Some(reader) = self.seats.get_mut(name) {
-                    send_to(name, reader);
+        if self.public.is_empty() {
+            for (name, owed) in &self.owed {
+                if let Some(connection) = self.seats.get(name) {
+                    connection.send(&self.lines(owed));
                 }
             }
         } else {
-            self.seats
-                .iter_mut()
-                .for_each(|(name, reader)| send_to(name, reader));
+            for (name, connection) in self.seats.iter() {
+                match self.owed.get(name) {
+                    Some(owed) => connection.send(&self.lines(owed)),
+                    None => connection.send(&self.public),
+                }
+            }
         }
-        for mut reader in self.leaving.drain(..) {
-            // Whoever left cannot be told that it did not arrive.
-            let _ = reader.send(public, apart, &mut slices);
-        }
-        drop(slices);
         self.public.clear();
         self.apart.clear();
-        self.aside.clear();
+        self.owed.clear();
         self.users = None;
     }
 }

@@ -4,7 +4,6 @@ mod connection;
 mod delivery;
 mod limits;
 mod outbox;
-mod reader;
 mod registry;
 mod session;
 

@@ -1,57 +1,70 @@
-use std::io::Write;
-use std::mem;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::connection::Connection;
 use crate::protocol::{Event, LeaveReason, Text, Username};
 
-/// A name and the connection that has it. A later client of the same name is another occupant.
-#[derive(Clone)]
-pub struct Occupant {
-    pub name: Username,
-    pub connection: Arc<Connection>,
-}
-
 /// Something that happens to the room. Posts take effect one after the other, in the order in
 /// which they were queued; this is what gives everyone the same order of events.
+///
+/// A session posts only while it has its seat, under the name it has then, and its
+/// [`Leave`](Self::Leave) last.
 pub enum Post {
-    /// The next `length` bytes are lines to everyone but the author.
-    Said { from: Occupant, length: usize },
-    /// The next `length` bytes are lines to this one alone.
-    Told { to: Occupant, length: usize },
-    /// The next `length` bytes are a private text.
+    /// Lines to everyone but the author.
+    Said { from: Username, lines: String },
+    /// Lines to this one alone.
+    Told { to: Username, lines: String },
+    /// A private text.
     Private {
-        from: Occupant,
+        from: Username,
         to: Username,
-        length: usize,
+        text: Text<'static>,
     },
     /// Somebody wants to know who is here.
-    Asked { by: Occupant },
+    Asked { by: Username },
     /// Somebody wants a seat; the answer is whether the name was free.
     Join {
-        who: Occupant,
+        name: Username,
+        connection: Arc<Connection>,
         answer: SyncSender<bool>,
     },
     /// Somebody wants another name; the answer is whether it was free.
     Rename {
-        who: Occupant,
+        old: Username,
         new: Username,
         answer: SyncSender<bool>,
     },
-    /// Somebody's seat is free again.
-    Leave { who: Occupant, reason: LeaveReason },
+    /// Somebody's seat is free again, unless it never was theirs: then it is another connection's.
+    Leave {
+        name: Username,
+        connection: Arc<Connection>,
+        reason: LeaveReason,
+    },
     /// The room closes; the answer is who was in it.
     Close {
         answer: SyncSender<Vec<Arc<Connection>>>,
     },
 }
 
-/// Posts that travel together, with their bytes in one buffer.
+impl Post {
+    /// How many bytes somebody says with it.
+    pub fn words(&self) -> usize {
+        match self {
+            Post::Said { lines, .. } | Post::Told { lines, .. } => lines.len(),
+            Post::Private { text, .. } => text.as_str().len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Posts that travel together.
 #[derive(Default)]
 pub struct Outbox {
     pub posts: Vec<Post>,
-    pub bytes: Vec<u8>,
+    /// About how much memory that takes which somebody says or asks for. Who comes and goes is not
+    /// counted: there are only so many.
+    pub size: usize,
 }
 
 impl Outbox {
@@ -59,59 +72,47 @@ impl Outbox {
     pub fn with(post: Post) -> Self {
         Outbox {
             posts: vec![post],
-            bytes: Vec::new(),
+            size: 0,
         }
     }
 
     /// Adds a line to everyone but its author, who is the only author of this outbox. Lines in a row
     /// are one post.
-    pub fn say(&mut self, from: &Occupant, line: &Event) {
-        let added = write_line(&mut self.bytes, line);
-        if let Some(Post::Said { length, .. }) = self.posts.last_mut() {
-            *length += added;
+    pub fn say(&mut self, from: &Username, event: &Event) {
+        if let Some(Post::Said { lines, .. }) = self.posts.last_mut() {
+            let before = lines.len();
+            writeln!(lines, "{event}").expect("a String takes every write");
+            self.size += lines.len() - before;
         } else {
-            let from = from.clone();
-            let length = added;
-            self.posts.push(Post::Said { from, length });
+            let (from, lines) = (from.clone(), line(event));
+            self.add(Post::Said { from, lines });
         }
     }
 
     /// Adds a line to one person alone.
-    pub fn tell(&mut self, to: &Occupant, line: &Event) {
-        let length = write_line(&mut self.bytes, line);
-        let to = to.clone();
-        self.posts.push(Post::Told { to, length });
+    pub fn tell(&mut self, to: &Username, event: &Event) {
+        let (to, lines) = (to.clone(), line(event));
+        self.add(Post::Told { to, lines });
     }
 
     /// Adds a private text.
-    pub fn confide(&mut self, from: &Occupant, to: Username, text: &Text) {
-        self.bytes.extend_from_slice(text.as_str().as_bytes());
-        self.posts.push(Post::Private {
-            from: from.clone(),
-            to,
-            length: text.as_str().len(),
-        });
+    pub fn confide(&mut self, from: &Username, to: Username, text: Text) {
+        let (from, text) = (from.clone(), text.into_owned());
+        self.add(Post::Private { from, to, text });
     }
 
-    /// About how much memory this takes.
-    pub fn size(&self) -> usize {
-        self.bytes.len() + self.posts.len() * size_of::<Post>()
+    /// Adds the question who is here.
+    pub fn ask(&mut self, by: &Username) {
+        self.add(Post::Asked { by: by.clone() });
     }
 
-    /// Puts `later` behind what is here, and leaves it empty.
-    pub fn append(&mut self, later: &mut Outbox) {
-        if self.posts.is_empty() {
-            mem::swap(self, later);
-        } else {
-            self.posts.append(&mut later.posts);
-            self.bytes.append(&mut later.bytes);
-        }
+    fn add(&mut self, post: Post) {
+        self.size += post.words() + size_of::<Post>();
+        self.posts.push(post);
     }
 }
 
-/// Writes `event` and its line end; returns how many bytes that took.
-pub fn write_line(bytes: &mut Vec<u8>, event: &Event) -> usize {
-    let before = bytes.len();
-    writeln!(bytes, "{event}").expect("a Vec takes every write");
-    bytes.len() - before
+/// `event` as it is sent.
+pub fn line(event: &Event) -> String {
+    format!("{event}\n")
 }

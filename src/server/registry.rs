@@ -1,14 +1,13 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::mem;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::connection::Connection;
-use super::delivery::{Aftermath, Delivery};
+use super::delivery::Delivery;
 use super::lock;
-use super::outbox::{Occupant, Outbox, Post};
-use super::reader::Reader;
+use super::outbox::{Outbox, Post};
 use crate::protocol::{LeaveReason, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
@@ -18,22 +17,24 @@ const QUEUE_LIMIT: usize = 256 * 1024;
 #[derive(Clone, Default)]
 pub struct Registry {
     /// Locked by one deliverer at a time, for as long as its sends take.
-    seats: Arc<Mutex<HashMap<Username, Reader>>>,
-    /// Locked for the moment of a push, never during a send.
+    seats: Arc<Mutex<HashMap<Username, Arc<Connection>>>>,
     queue: Arc<Queue>,
 }
 
 #[derive(Default)]
 struct Queue {
+    /// Locked for the moment of a push, never during a send.
     pending: Mutex<Pending>,
     taken: Condvar,
-    /// Whether several had something in the last delivery.
-    is_crowded: AtomicBool,
 }
 
 #[derive(Default)]
 struct Pending {
-    outbox: Outbox,
+    outboxes: Vec<Outbox>,
+    /// Of all of them.
+    size: usize,
+    /// Whether several had something in the last delivery.
+    is_crowded: bool,
     closed: bool,
 }
 
@@ -41,7 +42,8 @@ struct Pending {
 /// seat of a later client of the same name.
 pub struct Seat {
     registry: Registry,
-    occupant: Occupant,
+    name: Username,
+    connection: Arc<Connection>,
     /// What the others are told when the seat is given back.
     pub reason: LeaveReason,
 }
@@ -63,15 +65,16 @@ impl Registry {
     pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Result<Seat, NoSeat> {
         let seat = Seat {
             registry: self.clone(),
-            occupant: Occupant {
-                name,
-                connection: connection.clone(),
-            },
+            name: name.clone(),
+            connection: connection.clone(),
             reason: LeaveReason::Lost,
         };
         let (answer, is_free) = sync_channel(1);
-        let who = seat.occupant.clone();
-        self.post(Outbox::with(Post::Join { who, answer }));
+        self.post(Outbox::with(Post::Join {
+            name,
+            connection: connection.clone(),
+            answer,
+        }));
         match is_free.recv() {
             Ok(true) => Ok(seat),
             Ok(false) => Err(NoSeat::Taken),
@@ -86,71 +89,52 @@ impl Registry {
     ///
     /// - every post MUST be delivered by its author or by one who queued before it;
     /// - an author MUST NOT wait for the seats' lock only to find nothing left to do, nor deliver
-    ///   more than one queue, however much others say meanwhile, but for the news of those who
-    ///   turned out not to read;
-    /// - the queue's lock MUST NOT be held during a system call, the seats' during none but sends
-    ///   (the log's lines, of those who come and go, are only handed over).
+    ///   more than one queue, however much others say meanwhile;
+    /// - the queue's lock MUST NOT be held during a system call, nor the seats' during one that may
+    ///   block: what is logged is only handed over, as what is sent.
     ///
     /// Waits while [`QUEUE_LIMIT`] bytes are queued. What is posted after the room closed is
     /// dropped.
     pub fn post(&self, outbox: Outbox) {
-        let mut outbox = outbox;
-        let mut slow = Vec::new();
-        loop {
-            let is_ours = self.enqueue(&mut outbox);
-            // Only now, so that their `LEAVE slow` is queued before their threads wake up.
-            for Occupant { connection, .. } in slow {
-                connection.cut();
-            }
-            if !is_ours {
-                return;
-            }
-            // Where many talk, others who are ready get to add their lines to this delivery.
-            if self.queue.is_crowded.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-            slow = self.deliver().conclude();
-            let reason = LeaveReason::Slow;
-            let leave = |who| Post::Leave { who, reason };
-            outbox.posts.extend(slow.iter().cloned().map(leave));
-        }
-    }
-
-    /// Whether the queue was empty, and so is the caller's to deliver.
-    fn enqueue(&self, outbox: &mut Outbox) -> bool {
         if outbox.posts.is_empty() {
-            return false;
+            return;
         }
-        let full = |pending: &mut Pending| pending.outbox.size() >= QUEUE_LIMIT;
         let mut pending = lock(&self.queue.pending);
         // Those who come and go need not wait for those who talk.
-        if !outbox.bytes.is_empty() {
-            let waited = self.queue.taken.wait_while(pending, full);
-            pending = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+        if outbox.size > 0 {
+            let is_full = |pending: &mut Pending| pending.size >= QUEUE_LIMIT;
+            let waited = self.queue.taken.wait_while(pending, is_full);
+            pending = waited.unwrap_or_else(PoisonError::into_inner);
         }
         if pending.closed {
-            return false;
+            return;
         }
         pending.closed = matches!(outbox.posts.last(), Some(Post::Close { .. }));
-        let is_first = pending.outbox.posts.is_empty();
-        pending.outbox.append(outbox);
-        is_first
+        let (is_first, is_crowded) = (pending.outboxes.is_empty(), pending.is_crowded);
+        pending.size += outbox.size;
+        pending.outboxes.push(outbox);
+        drop(pending);
+        if is_first {
+            // Where many talk, others who are ready get to add their lines to this delivery.
+            if is_crowded {
+                thread::yield_now();
+            }
+            self.deliver();
+        }
     }
 
-    fn deliver(&self) -> Aftermath {
-        let mut seats = self.seats.lock().unwrap_or_else(|poisoned| {
-            self.seats.clear_poison();
-            let mut seats = poisoned.into_inner();
-            seats.values_mut().for_each(Reader::forget);
-            seats
-        });
-        let outbox = std::mem::take(&mut lock(&self.queue.pending).outbox);
-        if outbox.size() >= QUEUE_LIMIT {
+    fn deliver(&self) {
+        let mut seats = lock(&self.seats);
+        let mut pending = lock(&self.queue.pending);
+        let outboxes = mem::take(&mut pending.outboxes);
+        pending.is_crowded = outboxes.len() > 1;
+        let was_full = mem::take(&mut pending.size) >= QUEUE_LIMIT;
+        drop(pending);
+        if was_full {
             self.queue.taken.notify_all();
         }
-        let is_crowded = outbox.posts.len() > 1;
-        self.queue.is_crowded.store(is_crowded, Ordering::Relaxed);
-        Delivery::new(&mut seats).deliver(outbox)
+        let posts = outboxes.into_iter().flat_map(|outbox| outbox.posts);
+        Delivery::new(&mut seats).deliver(posts);
     }
 
     /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
@@ -177,9 +161,9 @@ impl Registry {
 }
 
 impl Seat {
-    /// Who sits here, under the name they have now.
-    pub fn occupant(&self) -> &Occupant {
-        &self.occupant
+    /// The name they have now.
+    pub fn name(&self) -> &Username {
+        &self.name
     }
 
     /// Takes another name; `false` when it is in use. The others hear of it after all that
@@ -187,14 +171,14 @@ impl Seat {
     pub fn rename(&mut self, new: Username, mut before: Outbox) -> bool {
         let (answer, is_free) = sync_channel(1);
         before.posts.push(Post::Rename {
-            who: self.occupant.clone(),
+            old: self.name.clone(),
             new: new.clone(),
             answer,
         });
         self.registry.post(before);
         let is_free = is_free.recv().unwrap_or(false);
         if is_free {
-            self.occupant.name = new;
+            self.name = new;
         }
         is_free
     }
@@ -202,9 +186,10 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let who = self.occupant.clone();
-        let reason = self.reason;
-        self.registry
-            .post(Outbox::with(Post::Leave { who, reason }));
+        self.registry.post(Outbox::with(Post::Leave {
+            name: self.name.clone(),
+            connection: self.connection.clone(),
+            reason: self.reason,
+        }));
     }
 }

@@ -1,4 +1,5 @@
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use log::debug;
 use super::Server;
 use super::connection::Connection;
 use super::limits::TokenBucket;
-use super::outbox::{Outbox, Post, write_line};
+use super::outbox::{Outbox, line};
 use super::registry::{NoSeat, Seat};
 use crate::protocol::{
     COMMANDS, Command, CommandError, CommandKind, CommandSpec, Event, Farewell, LINE_LIMIT,
@@ -18,8 +19,9 @@ use crate::protocol::{
 /// How often a name may be tried.
 const ATTEMPTS: usize = 5;
 
-/// How many bytes one session collects before it posts them.
-const FULL: usize = 128 * 1024;
+/// How many bytes one session collects before it posts them; a last long line may follow, and all
+/// of it still goes out with one send.
+const FULL: usize = 44 * 1024;
 
 /// How long a client says nothing before the memory of its last burst is given back.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -83,11 +85,11 @@ pub fn turn_away(connection: &Connection, farewell: Farewell) {
 
 /// For those who are not in the room: there, everything goes through the registry.
 fn tell(connection: &Connection, event: &Event) -> Result<(), Turned> {
-    let mut line = Vec::new();
-    write_line(&mut line, event);
-    connection
-        .send(&[IoSlice::new(&line)])
-        .map_err(|_| Turned::Back)
+    connection.send(&line(event));
+    match connection.failure() {
+        None => Ok(()),
+        Some(_) => Err(Turned::Back),
+    }
 }
 
 impl Session<'_> {
@@ -187,31 +189,31 @@ impl Session<'_> {
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
                     self.told_to_slow_down = true;
-                    outbox.tell(seat.occupant(), &slow_down(self.server.options.rate));
+                    outbox.tell(seat.name(), &slow_down(self.server.options.rate));
                 }
-                self.server.registry.post(std::mem::take(&mut outbox));
+                self.server.registry.post(mem::take(&mut outbox));
                 pause(self.connection, wait);
                 now = Instant::now();
             }
             if self.connection.is_closed() {
                 break false;
             }
-            let me = seat.occupant();
+            let me = seat.name();
             match read(line) {
                 Ok(None) => {}
                 Ok(Some(Command::Say(text))) => {
-                    let from = me.name.clone();
+                    let from = me.clone();
                     outbox.say(me, &Event::Message { from, text });
                 }
                 Ok(Some(Command::Act(text))) => {
-                    let from = me.name.clone();
+                    let from = me.clone();
                     outbox.say(me, &Event::Action { from, text });
                 }
                 Ok(Some(Command::Private { to, text })) => match to.parse() {
-                    Ok(to) => outbox.confide(me, to, &text),
+                    Ok(to) => outbox.confide(me, to, text),
                     Err(_) => outbox.tell(me, &refuse(RefusalCode::NoSuchUser, to)),
                 },
-                Ok(Some(Command::Who)) => outbox.posts.push(Post::Asked { by: me.clone() }),
+                Ok(Some(Command::Who)) => outbox.ask(me),
                 Ok(Some(Command::Help)) => {
                     help().for_each(|line| outbox.tell(me, &line));
                 }
@@ -219,10 +221,10 @@ impl Session<'_> {
                 Ok(Some(Command::Reply(_))) => {}
                 Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
                     Err(error) => outbox.tell(me, &refuse_name(&error)),
-                    Ok(new) if seat.rename(new.clone(), std::mem::take(&mut outbox)) => {}
+                    Ok(new) if seat.rename(new.clone(), mem::take(&mut outbox)) => {}
                     Ok(new) => {
                         let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
-                        outbox.tell(seat.occupant(), &taken);
+                        outbox.tell(seat.name(), &taken);
                     }
                 },
                 Ok(Some(Command::Quit)) => {
@@ -231,8 +233,8 @@ impl Session<'_> {
                 }
                 Err(refusal) => outbox.tell(me, &refusal),
             }
-            if outbox.size() >= FULL {
-                self.server.registry.post(std::mem::take(&mut outbox));
+            if outbox.size >= FULL {
+                self.server.registry.post(mem::take(&mut outbox));
             }
         };
         self.server.registry.post(outbox);
