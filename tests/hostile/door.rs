@@ -193,26 +193,46 @@ fn scanners_and_strange_protocols_make_no_chat_line() {
         noise(),
         noise(),
     ];
-    for round in 0..20 {
-        for bytes in &strange {
-            let mut peer = server.connect();
-            // It may be turned away in the middle.
-            let _ = peer.stream.write_all(bytes);
-            match round % 3 {
-                0 => drop(peer),
-                1 => peer.reset(),
-                _ => {
-                    peer.half_close();
-                    let heard = peer.remains();
-                    assert!(heard.starts_with("<USERNAME>\n"), "{heard:?}");
-                    assert!(!heard.contains("WELCOME"), "{bytes:?} came in");
+    let scan = |rounds| {
+        for round in 0..rounds {
+            for bytes in &strange {
+                let mut peer = server.connect();
+                // It may be turned away in the middle.
+                let _ = peer.stream.write_all(bytes);
+                match round % 3 {
+                    0 => drop(peer),
+                    1 => peer.reset(),
+                    _ => {
+                        peer.half_close();
+                        let heard = peer.remains();
+                        assert!(heard.starts_with("<USERNAME>\n"), "{heard:?}");
+                        assert!(!heard.contains("WELCOME"), "{bytes:?} came in");
+                    }
                 }
             }
+            drop(server.connect());
+            server.connect().reset();
         }
-        drop(server.connect());
-        server.connect().reset();
-    }
-    server.wait_until_held(before);
+        server.wait_until_held(before);
+        server.memory("VmRSS")
+    };
+    let usually = scan(10);
+    let grown = scan(30).saturating_sub(usually);
+    assert!(
+        grown < 1024,
+        "expected: less than 1 MiB\n    came: {grown} KiB"
+    );
+
+    let stay: Vec<Peer> = strange
+        .iter()
+        .map(|bytes| {
+            let mut peer = server.connect();
+            let _ = peer.stream.write_all(bytes);
+            peer
+        })
+        .collect();
+    server.assert_at_rest();
+    drop(stay);
     assert_eq!(watcher.sync(), [""; 0]);
 }
 

@@ -80,6 +80,19 @@ impl Server {
         wait_until(&what, || self.held() == start);
     }
 
+    /// It is hardly busy: whatever just happened to it, it does not spin.
+    #[track_caller]
+    pub fn assert_at_rest(&self) {
+        let before = busy_time(self.process.pid());
+        let watched = Duration::from_secs(1);
+        thread::sleep(watched);
+        let busy = busy_time(self.process.pid()) - before;
+        assert!(
+            busy < watched / 5,
+            "expected: hardly busy\n    came: {busy:?} of {watched:?}"
+        );
+    }
+
     /// KiB of memory: `VmRSS` at the moment, `VmHWM` at the most so far.
     pub fn memory(&self, field: &str) -> usize {
         proc_status(self.process.pid(), field)
