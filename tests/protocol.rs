@@ -7,8 +7,8 @@ mod support;
 use std::str::FromStr;
 
 use chat::protocol::{
-    Command, CommandError, Event, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, Refusal,
-    RefusalCode, Text, Username, UsernameError,
+    Command, CommandError, Event, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode, Text,
+    Username, UsernameError,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,23 +80,20 @@ fn any_text() -> impl Strategy<Value = Text<'static>> {
 fn any_event() -> impl Strategy<Value = Event<'static>> {
     prop_oneof![
         Just(Event::AskUsername),
-        (a_name(), any::<usize>()).prop_map(|(name, people)| Event::Welcome { name, people }),
-        a_name().prop_map(|name| Event::Join { name }),
+        (a_name(), any::<usize>()).prop_map(|(name, people)| Event::Welcome(name, people)),
+        a_name().prop_map(Event::Join),
         (a_name(), select(codes::<LeaveReason>(REASONS)))
-            .prop_map(|(name, reason)| Event::Leave { name, reason }),
-        (a_name(), any_text()).prop_map(|(from, text)| Event::Message { from, text }),
-        (a_name(), any_text()).prop_map(|(from, text)| Event::Action { from, text }),
-        (a_name(), a_name(), any_text()).prop_map(|(from, to, text)| Event::Private {
-            from,
-            to,
-            text
-        }),
-        (a_name(), a_name()).prop_map(|(old, new)| Event::Renamed { old, new }),
+            .prop_map(|(name, reason)| Event::Leave(name, reason)),
+        (a_name(), any_text()).prop_map(|(from, text)| Event::Message(from, text)),
+        (a_name(), any_text()).prop_map(|(from, text)| Event::Action(from, text)),
+        (a_name(), a_name(), any_text())
+            .prop_map(|(from, to, text)| Event::Private(from, to, text)),
+        (a_name(), a_name()).prop_map(|(old, new)| Event::Renamed(old, new)),
         (any::<usize>(), vec(a_name(), 0..20))
-            .prop_map(|(total, names)| Event::Users { total, names }),
-        any_text().prop_map(|text| Event::Info { text }),
+            .prop_map(|(total, names)| Event::Users(total, names)),
+        any_text().prop_map(Event::Info),
         (select(codes::<RefusalCode>(REFUSALS)), any_text())
-            .prop_map(|(code, detail)| Event::Refused(Refusal { code, detail })),
+            .prop_map(|(code, detail)| Event::Refused(code, detail)),
         select(codes::<Farewell>(FAREWELLS)).prop_map(Event::Goodbye),
     ]
 }

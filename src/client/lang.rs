@@ -2,7 +2,7 @@
 
 use super::{Ending, Problem};
 use crate::protocol::{
-    COMMANDS, CommandKind, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, Refusal, RefusalCode,
+    COMMANDS, CommandKind, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode, Text,
     UsernameError,
 };
 
@@ -141,7 +141,7 @@ impl Lang {
     }
 
     /// Why the server did not do what it was asked.
-    pub fn refusal(self, Refusal { code, detail }: &Refusal) -> String {
+    pub fn refusal(self, code: RefusalCode, detail: &Text) -> String {
         match code {
             RefusalCode::UsernameEmpty => self.bad_name(&UsernameError::Empty),
             RefusalCode::UsernameTooLong => self.bad_name(&UsernameError::TooLong),

@@ -50,10 +50,10 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
                     let _ = screen.show(batch);
                     return Ending::Dismissed(*farewell);
                 }
-                Event::Refused(refusal) => {
+                Event::Refused(code, detail) => {
                     // In its place among the lines, though it goes to another stream.
                     let shown = screen.show(std::mem::take(&mut batch));
-                    screen.complain(painter.refusal(refusal));
+                    screen.complain(painter.problem(painter.lang.refusal(*code, detail)));
                     if let Err(error) = shown {
                         return unshown(&error);
                     }

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::lang::Lang;
 use super::session::Session;
-use crate::protocol::{Event, Refusal, Text, Username};
+use crate::protocol::{Event, Text, Username};
 
 /// What rings the terminal's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -110,32 +110,32 @@ impl Painter {
         let lang = self.lang;
         let mut rings = false;
         let spans = match event {
-            Event::AskUsername | Event::Refused(_) | Event::Goodbye(_) => return,
-            Event::Welcome { name, people } => server(lang.welcome(name.as_str(), *people)),
-            Event::Join { name } => vec![Span(DIM, format!("--> {}", lang.joined(name.as_str())))],
-            Event::Leave { name, reason } => {
+            Event::AskUsername | Event::Refused(..) | Event::Goodbye(_) => return,
+            Event::Welcome(name, people) => server(lang.welcome(name.as_str(), *people)),
+            Event::Join(name) => vec![Span(DIM, format!("--> {}", lang.joined(name.as_str())))],
+            Event::Leave(name, reason) => {
                 vec![Span(
                     DIM,
                     format!("<-- {}", lang.left(name.as_str(), *reason)),
                 )]
             }
-            Event::Renamed { old, new } => server(lang.renamed(old.as_str(), new.as_str())),
-            Event::Users { total, names } => {
+            Event::Renamed(old, new) => server(lang.renamed(old.as_str(), new.as_str())),
+            Event::Users(total, names) => {
                 let names: Vec<&str> = names.iter().map(Username::as_str).collect();
                 server(lang.users(*total, &names.join(", ")))
             }
-            Event::Info { text } => server(text.to_string()),
-            Event::Message { from, text } => {
+            Event::Info(text) => server(text.to_string()),
+            Event::Message(from, text) => {
                 let mut spans = vec![plain("<"), name_span(from), plain("> ")];
                 rings = self.add_text(text, &mut spans) || self.bell == Bell::All;
                 spans
             }
-            Event::Action { from, text } => {
+            Event::Action(from, text) => {
                 let mut spans = vec![Span(BOLD, "* ".to_owned()), name_span(from), plain(" ")];
                 rings = self.add_text(text, &mut spans) || self.bell == Bell::All;
                 spans
             }
-            Event::Private { from, to, text } => {
+            Event::Private(from, to, text) => {
                 rings = Some(from) != self.session.known().me.as_ref();
                 let mark = |mark: &str| Span(PRIVATE, mark.to_owned());
                 let (from, to) = (name_span(from), name_span(to));
@@ -159,11 +159,6 @@ impl Painter {
     /// Adds a line that is none of the protocol's.
     pub fn paint_unknown(&self, line: &Text, lines: &mut String) {
         self.lay_out(vec![Span(DIM, format!("?? {line}"))], lines);
-    }
-
-    /// The line that shows why the server did not do what it was asked.
-    pub fn refusal(&self, refusal: &Refusal) -> String {
-        self.problem(self.lang.refusal(refusal))
     }
 
     /// A line about a problem.

@@ -132,16 +132,16 @@ impl Known {
         self.is_greeted = true;
         match event {
             Event::AskUsername => self.is_asked = true,
-            Event::Refused(_) => self.answers += 1,
-            Event::Welcome { name, .. } => self.me = Some(name.clone()),
-            Event::Join { name } => self.hear(name),
-            Event::Message { from, .. } | Event::Action { from, .. } => self.hear(from),
-            Event::Private { from, .. } if Some(from) != self.me.as_ref() => {
+            Event::Refused(..) => self.answers += 1,
+            Event::Welcome(name, _) => self.me = Some(name.clone()),
+            Event::Join(name) => self.hear(name),
+            Event::Message(from, _) | Event::Action(from, _) => self.hear(from),
+            Event::Private(from, ..) if Some(from) != self.me.as_ref() => {
                 self.hear(from);
                 self.correspondent = Some(from.clone());
             }
-            Event::Leave { name, .. } => self.others.retain(|other| other != name),
-            Event::Renamed { old, new } => {
+            Event::Leave(name, _) => self.others.retain(|other| other != name),
+            Event::Renamed(old, new) => {
                 self.answers += usize::from(Some(old) == self.me.as_ref());
                 for known in [&mut self.me, &mut self.correspondent]
                     .into_iter()
@@ -156,7 +156,7 @@ impl Known {
                     self.hear(new);
                 }
             }
-            Event::Users { names, .. } => {
+            Event::Users(_, names) => {
                 for name in names {
                     if Some(name) != self.me.as_ref() && !self.others.contains(name) {
                         self.others.push_back(name.clone());

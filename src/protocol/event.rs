@@ -1,12 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use strum::{Display, EnumString, VariantArray};
+use strum::{Display, EnumString};
 
 use super::{Text, Username};
 
 /// Why somebody is no longer here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "kebab-case")]
 pub enum LeaveReason {
     /// Typed `/SAIR`.
@@ -18,7 +18,7 @@ pub enum LeaveReason {
 }
 
 /// The code of an `ERR` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "kebab-case")]
 pub enum RefusalCode {
     /// A name of blanks alone.
@@ -42,7 +42,7 @@ pub enum RefusalCode {
 }
 
 /// The code of a `BYE` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Farewell {
     /// You left.
@@ -59,45 +59,32 @@ pub enum Farewell {
     HandshakeTimeout,
 }
 
-/// What an `ERR` line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal<'a> {
-    /// What went wrong.
-    pub code: RefusalCode,
-    /// The offender: the name, the command or the limit; for some codes nothing.
-    pub detail: Text<'a>,
-}
-
 /// One line from the server. `Display` writes it, `FromStr` reads it; neither has the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)] // the fields are those of the table in the module's documentation
 pub enum Event<'a> {
     /// `<USERNAME>`
     AskUsername,
     /// `WELCOME name people`
-    Welcome { name: Username, people: usize },
+    Welcome(Username, usize),
     /// `JOIN name`
-    Join { name: Username },
+    Join(Username),
     /// `LEAVE name reason`
-    Leave { name: Username, reason: LeaveReason },
+    Leave(Username, LeaveReason),
     /// `MSG from text`
-    Message { from: Username, text: Text<'a> },
+    Message(Username, Text<'a>),
     /// `ACT from text`
-    Action { from: Username, text: Text<'a> },
+    Action(Username, Text<'a>),
     /// `PRIV from to text`
-    Private {
-        from: Username,
-        to: Username,
-        text: Text<'a>,
-    },
+    Private(Username, Username, Text<'a>),
     /// `NICK old new`
-    Renamed { old: Username, new: Username },
+    Renamed(Username, Username),
     /// `USERS total name name …`
-    Users { total: usize, names: Vec<Username> },
+    Users(usize, Vec<Username>),
     /// `INFO text`
-    Info { text: Text<'a> },
-    /// `ERR code detail`
-    Refused(Refusal<'a>),
+    Info(Text<'a>),
+    /// `ERR code detail`. The detail is the offender: the name, the command or the limit; for some
+    /// codes nothing.
+    Refused(RefusalCode, Text<'a>),
     /// `BYE code`
     Goodbye(Farewell),
 }
@@ -111,22 +98,20 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Event::AskUsername => f.write_str("<USERNAME>"),
-            Event::Welcome { name, people } => write!(f, "WELCOME {name} {people}"),
-            Event::Join { name } => write!(f, "JOIN {name}"),
-            Event::Leave { name, reason } => write!(f, "LEAVE {name} {reason}"),
-            Event::Message { from, text } => write!(f, "MSG {from} {text}"),
-            Event::Action { from, text } => write!(f, "ACT {from} {text}"),
-            Event::Private { from, to, text } => write!(f, "PRIV {from} {to} {text}"),
-            Event::Renamed { old, new } => write!(f, "NICK {old} {new}"),
-            Event::Users { total, names } => {
+            Event::Welcome(name, people) => write!(f, "WELCOME {name} {people}"),
+            Event::Join(name) => write!(f, "JOIN {name}"),
+            Event::Leave(name, reason) => write!(f, "LEAVE {name} {reason}"),
+            Event::Message(from, text) => write!(f, "MSG {from} {text}"),
+            Event::Action(from, text) => write!(f, "ACT {from} {text}"),
+            Event::Private(from, to, text) => write!(f, "PRIV {from} {to} {text}"),
+            Event::Renamed(old, new) => write!(f, "NICK {old} {new}"),
+            Event::Users(total, names) => {
                 write!(f, "USERS {total}")?;
                 names.iter().try_for_each(|name| write!(f, " {name}"))
             }
-            Event::Info { text } => write!(f, "INFO {text}"),
-            Event::Refused(Refusal { code, detail }) if detail.as_str().is_empty() => {
-                write!(f, "ERR {code}")
-            }
-            Event::Refused(Refusal { code, detail }) => write!(f, "ERR {code} {detail}"),
+            Event::Info(text) => write!(f, "INFO {text}"),
+            Event::Refused(code, detail) if detail.as_str().is_empty() => write!(f, "ERR {code}"),
+            Event::Refused(code, detail) => write!(f, "ERR {code} {detail}"),
             Event::Goodbye(farewell) => write!(f, "BYE {farewell}"),
         }
     }
@@ -137,62 +122,37 @@ impl FromStr for Event<'static> {
 
     /// Cleans all text again: a client trusts no server.
     fn from_str(line: &str) -> Result<Self, UnknownEvent> {
-        let mut rest = line;
-        let mut word = || {
-            let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
-            rest = behind;
-            word
-        };
-        let event = match word() {
+        let (kind, mut rest) = line.split_once(' ').unwrap_or((line, ""));
+        let rest = &mut rest;
+        Ok(match kind {
             "<USERNAME>" => Event::AskUsername,
-            "WELCOME" => Event::Welcome {
-                name: field(word())?,
-                people: field(word())?,
-            },
-            "JOIN" => Event::Join {
-                name: field(word())?,
-            },
-            "LEAVE" => Event::Leave {
-                name: field(word())?,
-                reason: field(word())?,
-            },
-            "MSG" => Event::Message {
-                from: field(word())?,
-                text: text(rest),
-            },
-            "ACT" => Event::Action {
-                from: field(word())?,
-                text: text(rest),
-            },
-            "PRIV" => Event::Private {
-                from: field(word())?,
-                to: field(word())?,
-                text: text(rest),
-            },
-            "NICK" => Event::Renamed {
-                old: field(word())?,
-                new: field(word())?,
-            },
-            "USERS" => Event::Users {
-                total: field(word())?,
-                names: rest
-                    .split_terminator(' ')
-                    .map(field)
-                    .collect::<Result<_, _>>()?,
-            },
-            "INFO" => Event::Info { text: text(rest) },
-            "ERR" => Event::Refused(Refusal {
-                code: field(word())?,
-                detail: text(rest),
-            }),
-            "BYE" => Event::Goodbye(field(word())?),
+            "WELCOME" => Event::Welcome(word(rest)?, word(rest)?),
+            "JOIN" => Event::Join(word(rest)?),
+            "LEAVE" => Event::Leave(word(rest)?, word(rest)?),
+            "MSG" => Event::Message(word(rest)?, text(rest)),
+            "ACT" => Event::Action(word(rest)?, text(rest)),
+            "PRIV" => Event::Private(word(rest)?, word(rest)?, text(rest)),
+            "NICK" => Event::Renamed(word(rest)?, word(rest)?),
+            "USERS" => {
+                let total = word(rest)?;
+                let names = rest.split_terminator(' ').map(str::parse);
+                Event::Users(
+                    total,
+                    names.collect::<Result<_, _>>().map_err(|_| UnknownEvent)?,
+                )
+            }
+            "INFO" => Event::Info(text(rest)),
+            "ERR" => Event::Refused(word(rest)?, text(rest)),
+            "BYE" => Event::Goodbye(word(rest)?),
             _ => return Err(UnknownEvent),
-        };
-        Ok(event)
+        })
     }
 }
 
-fn field<T: FromStr>(word: &str) -> Result<T, UnknownEvent> {
+/// Takes the next word off `rest`.
+fn word<T: FromStr>(rest: &mut &str) -> Result<T, UnknownEvent> {
+    let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
+    *rest = behind;
     word.parse().map_err(|_| UnknownEvent)
 }
 

@@ -27,7 +27,7 @@ mod text;
 mod username;
 
 pub use command::{COMMANDS, Command, CommandError, CommandKind, CommandSpec};
-pub use event::{Event, Farewell, LeaveReason, Refusal, RefusalCode, UnknownEvent};
+pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
 pub use lines::{Line, LineReader};
 pub use text::Text;
 pub use username::{NAME_LIMIT, Username, UsernameError, fold};

@@ -7,9 +7,7 @@ use log::info;
 
 use super::connection::Connection;
 use super::outbox::{Post, line};
-use crate::protocol::{
-    Event, Farewell, LINE_LIMIT, LeaveReason, Refusal, RefusalCode, Text, Username,
-};
+use crate::protocol::{Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Text, Username};
 
 /// How many bytes one send takes at most, unless there is more to be told at once: far below what
 /// a send buffer holds, so that a client that reads is never taken for a slow one.
@@ -94,17 +92,12 @@ impl<'a> Delivery<'a> {
         let addressee = self.seats.get_key_value(&to);
         let addressee = addressee.filter(|(_, connection)| connection.failure().is_none());
         let Some((to, _)) = addressee else {
-            let (code, detail) = (RefusalCode::NoSuchUser, Text::new(to.as_str()));
-            let refusal = Event::Refused(Refusal { code, detail });
+            let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
             return self.tell(&from, &line(&refusal));
         };
         // In the addressee's own spelling.
         let to = to.clone();
-        let event = line(&Event::Private {
-            from: from.clone(),
-            to: to.clone(),
-            text,
-        });
+        let event = line(&Event::Private(from.clone(), to.clone(), text));
         self.tell(&to, &event);
         if from != to {
             self.tell(&from, &event);
@@ -116,12 +109,9 @@ impl<'a> Delivery<'a> {
             return false;
         }
         info!("{name} joined from {}", connection.peer());
-        self.tell_all(&Event::Join { name: name.clone() });
+        self.tell_all(&Event::Join(name.clone()));
         self.seats.insert(name.clone(), connection);
-        let welcome = Event::Welcome {
-            name: name.clone(),
-            people: self.seats.len(),
-        };
+        let welcome = Event::Welcome(name.clone(), self.seats.len());
         self.owed_to(&name).lines.clear();
         self.tell(&name, &line(&welcome));
         true
@@ -131,10 +121,7 @@ impl<'a> Delivery<'a> {
         if old != new && self.seats.contains_key(&new) {
             return false;
         }
-        let event = Event::Renamed {
-            old: old.clone(),
-            new: new.clone(),
-        };
+        let event = Event::Renamed(old.clone(), new.clone());
         if old.as_str() == new.as_str() {
             self.tell(&old, &line(&event));
         } else if let Some(connection) = self.seats.remove(&old) {
@@ -163,7 +150,7 @@ impl<'a> Delivery<'a> {
         self.seats.remove(&name);
         self.finish(&name, connection);
         info!("{name} left: {reason}");
-        self.tell_all(&Event::Leave { name, reason });
+        self.tell_all(&Event::Leave(name, reason));
     }
 
     fn close(&mut self) -> Vec<Arc<Connection>> {

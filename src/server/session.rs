@@ -13,7 +13,7 @@ use super::outbox::{Outbox, line};
 use super::registry::{NoSeat, Seat};
 use crate::protocol::{
     COMMANDS, Command, CommandError, CommandKind, CommandSpec, Event, Farewell, LINE_LIMIT,
-    LeaveReason, Line, LineReader, NAME_LIMIT, Refusal, RefusalCode, Text, Username, UsernameError,
+    LeaveReason, Line, LineReader, NAME_LIMIT, RefusalCode, Text, Username, UsernameError,
 };
 
 /// How often a name may be tried.
@@ -201,14 +201,8 @@ impl Session<'_> {
             let me = seat.name();
             match read(line) {
                 Ok(None) => {}
-                Ok(Some(Command::Say(text))) => {
-                    let from = me.clone();
-                    outbox.say(me, &Event::Message { from, text });
-                }
-                Ok(Some(Command::Act(text))) => {
-                    let from = me.clone();
-                    outbox.say(me, &Event::Action { from, text });
-                }
+                Ok(Some(Command::Say(text))) => outbox.say(me, &Event::Message(me.clone(), text)),
+                Ok(Some(Command::Act(text))) => outbox.say(me, &Event::Action(me.clone(), text)),
                 Ok(Some(Command::Private { to, text })) => match to.parse() {
                     Ok(to) => outbox.confide(me, to, text),
                     Err(_) => outbox.tell(me, &refuse(RefusalCode::NoSuchUser, to)),
@@ -275,8 +269,7 @@ fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
 }
 
 fn refuse(code: RefusalCode, detail: &str) -> Event<'static> {
-    let detail = Text::new(detail).into_owned();
-    Event::Refused(Refusal { code, detail })
+    Event::Refused(code, Text::new(detail).into_owned())
 }
 
 fn refuse_line(line: Line) -> Event<'static> {
@@ -298,8 +291,7 @@ fn slow_down(rate: u32) -> Event<'static> {
     let text = format!(
         "you write faster than {rate} lines a second; the rest follows slowly, none is lost"
     );
-    let text = Text::new(&text).into_owned();
-    Event::Info { text }
+    Event::Info(Text::new(&text).into_owned())
 }
 
 /// For a person without the client; the client has its own words.
@@ -313,8 +305,7 @@ fn help() -> impl Iterator<Item = Event<'static>> {
             text = format!("{text} {}", spec.arguments);
         }
         let text = format!("{text}: {}", spec.summary);
-        let text = Text::new(&text).into_owned();
-        Event::Info { text }
+        Event::Info(Text::new(&text).into_owned())
     })
 }
 
