@@ -1,6 +1,5 @@
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lock;
@@ -39,97 +38,90 @@ impl TokenBucket {
 }
 
 /// Counts who is connected, in all and from each address, those still at the door included.
-#[derive(Clone)]
-pub struct Door(Arc<Mutex<Count>>, Arc<Condvar>);
-
-struct Count {
-    /// Who has a place.
-    inside: usize,
-    /// Who is being told that there is none.
-    refused: usize,
-    by_address: HashMap<IpAddr, usize>,
+pub struct Door {
     max_clients: usize,
     /// 0 is no limit.
     max_per_address: usize,
+    count: Mutex<Count>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Count {
+    /// The address of each who has a place.
+    inside: Vec<IpAddr>,
+    /// How many are being told that there is none.
+    refused: usize,
 }
 
 /// How many may be waited for at once until they have read that they cannot come in; beyond that
 /// they are told and let go, so that a storm of connections cannot take a thread each.
 const MOST_REFUSALS: usize = 64;
 
-/// A place among the connections; given back when dropped.
-pub struct Admission {
-    door: Door,
-    /// `None` for one who is only told to go.
-    address: Option<IpAddr>,
+/// A place among the connections, or among those sent off; given back when dropped.
+pub struct Admission<'a> {
+    door: &'a Door,
+    address: IpAddr,
+    /// What to send it off with, when there is no place.
+    pub refusal: Option<Farewell>,
 }
 
 impl Door {
     /// A house with room for `max_clients`, at most `max_per_address` of them from one address (0:
     /// no limit).
     pub fn new(max_clients: usize, max_per_address: usize) -> Self {
-        let count = Count {
-            inside: 0,
-            refused: 0,
-            by_address: HashMap::new(),
+        Door {
             max_clients,
             max_per_address,
-        };
-        Door(Arc::new(Mutex::new(count)), Arc::new(Condvar::new()))
+            count: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
-    /// Counts a connection from `ip`, with the farewell to send it off with when the house, or
-    /// its address's part of it, is full. Fails with the farewell alone when too many are being
-    /// sent off already, so that this one cannot be waited for.
-    pub fn admit(&self, ip: IpAddr) -> Result<(Admission, Option<Farewell>), Farewell> {
+    /// Counts a connection from `ip`. Fails, with the farewell to send it off with, when it has
+    /// no place and too many are being sent off already, so that this one cannot be waited for.
+    pub fn admit(&self, ip: IpAddr) -> Result<Admission<'_>, Farewell> {
         let address = counted_as(ip);
-        let mut count = lock(&self.0);
-        let theirs = count.by_address.get(&address).copied().unwrap_or(0);
-        let refusal = if count.inside >= count.max_clients {
+        let mut count = lock(&self.count);
+        let theirs = count.inside.iter().filter(|&&other| other == address);
+        let refusal = if count.inside.len() >= self.max_clients {
             Some(Farewell::ServerFull)
-        } else if count.max_per_address != 0 && theirs >= count.max_per_address {
+        } else if self.max_per_address != 0 && theirs.count() >= self.max_per_address {
             Some(Farewell::TooManyConnections)
         } else {
             None
         };
         match refusal {
+            None => count.inside.push(address),
             Some(farewell) if count.refused >= MOST_REFUSALS => return Err(farewell),
             Some(_) => count.refused += 1,
-            None => {
-                count.inside += 1;
-                *count.by_address.entry(address).or_default() += 1;
-            }
         }
-        let admission = Admission {
-            door: self.clone(),
-            address: refusal.is_none().then_some(address),
-        };
-        Ok((admission, refusal))
+        Ok(Admission {
+            door: self,
+            address,
+            refusal,
+        })
     }
 
     /// Waits until nobody is connected, but no longer than `patience`.
     pub fn wait_until_empty(&self, patience: Duration) {
-        let busy = |count: &mut Count| count.inside + count.refused > 0;
-        drop(self.1.wait_timeout_while(lock(&self.0), patience, busy));
+        let busy = |count: &mut Count| !count.inside.is_empty() || count.refused > 0;
+        drop(
+            self.changed
+                .wait_timeout_while(lock(&self.count), patience, busy),
+        );
     }
 }
 
-impl Drop for Admission {
+impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        let mut count = lock(&self.door.0);
-        let Some(address) = self.address else {
+        let mut count = lock(&self.door.count);
+        if self.refusal.is_some() {
             count.refused -= 1;
-            self.door.1.notify_all();
-            return;
-        };
-        count.inside -= 1;
-        if let Some(theirs) = count.by_address.get_mut(&address) {
-            *theirs -= 1;
-            if *theirs == 0 {
-                count.by_address.remove(&address);
-            }
+        } else if let Some(at) = count.inside.iter().position(|&ip| ip == self.address) {
+            count.inside.swap_remove(at);
         }
-        self.door.1.notify_all();
+        self.door.changed.notify_all();
     }
 }
 
@@ -183,9 +175,8 @@ mod tests {
         let door = Door::new(10, 1);
         let mut inside = Vec::new();
         let mut admit = |ip: &str| {
-            let (admission, refusal) = door.admit(ip.parse().unwrap()).unwrap();
-            inside.push(admission);
-            refusal
+            inside.push(door.admit(ip.parse().unwrap()).unwrap());
+            inside.last().unwrap().refusal
         };
         assert_eq!(admit("2001:db8::1"), None);
         assert_eq!(admit("2001:db8::2"), Some(Farewell::TooManyConnections));
@@ -202,12 +193,12 @@ mod tests {
         let door = Door::new(1, 1);
         let ip = IpAddr::from([192, 0, 2, 1]);
         for _ in 0..3 {
-            let (_first, refusal) = door.admit(ip).unwrap();
-            assert_eq!(refusal, None);
-            let (_second, refusal) = door.admit(ip).unwrap();
-            assert_eq!(refusal, Some(Farewell::ServerFull));
+            let first = door.admit(ip).unwrap();
+            assert_eq!(first.refusal, None);
+            let second = door.admit(ip).unwrap();
+            assert_eq!(second.refusal, Some(Farewell::ServerFull));
         }
         door.wait_until_empty(Duration::ZERO);
-        assert!(lock(&door.0).by_address.is_empty());
+        assert!(lock(&door.count).inside.is_empty());
     }
 }

@@ -171,35 +171,31 @@ impl Server {
     ) -> io::Result<()> {
         let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
         info!("connection from {}", connection.peer());
-        let (admission, refusal) = match self.door.admit(peer.ip()) {
-            Ok(admitted) => admitted,
+        let admission = match self.door.admit(peer.ip()) {
+            Ok(admission) => admission,
             Err(farewell) => {
                 session::turn_away(&connection, farewell);
                 return Ok(());
             }
         };
         let theirs = connection.clone();
-        let serve = move || self.serve(&theirs, admission, refusal);
         let spawned = thread::Builder::new()
             .stack_size(STACK)
-            .spawn_scoped(scope, serve);
-        if let Err(error) = spawned {
-            session::turn_away(&connection, Farewell::ServerFull);
-            return Err(error);
-        }
-        Ok(())
+            .spawn_scoped(scope, move || self.serve(&theirs, admission));
+        spawned
+            .map(drop)
+            .inspect_err(|_| session::turn_away(&connection, Farewell::ServerFull))
     }
 
     /// What fails in here ends this session only.
-    fn serve(&self, connection: &Arc<Connection>, admission: Admission, refusal: Option<Farewell>) {
-        let served = panic::catch_unwind(AssertUnwindSafe(|| match refusal {
+    fn serve(&self, connection: &Arc<Connection>, admission: Admission) {
+        let served = panic::catch_unwind(AssertUnwindSafe(|| match admission.refusal {
             None => session::serve(self, connection),
             Some(farewell) => session::say_farewell(connection, farewell),
         }));
         if served.is_err() {
             error!("the session of {} failed, and ends", connection.peer());
         }
-        drop(admission);
     }
 
     /// Ends [`run`](Self::run): no new clients, `BYE shutdown` to all after what is queued, and a
