@@ -48,21 +48,11 @@ pub struct Seat {
     pub reason: LeaveReason,
 }
 
-/// Why there is no seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoSeat {
-    /// Somebody here has this name, or one that looks like it.
-    #[error("the name is in use")]
-    Taken,
-    /// The room is closed.
-    #[error("the server is shutting down")]
-    Closed,
-}
-
 impl Registry {
     /// Takes the name and fills the seat in one step; the newcomer hears `WELCOME`, and all that
-    /// comes after.
-    pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Result<Seat, NoSeat> {
+    /// comes after. `None` when somebody here has this name, or one that looks like it, and when the
+    /// room is closed.
+    pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Option<Seat> {
         let seat = Seat {
             registry: self.clone(),
             name: name.clone(),
@@ -75,11 +65,7 @@ impl Registry {
             connection: connection.clone(),
             answer,
         }));
-        match is_free.recv() {
-            Ok(true) => Ok(seat),
-            Ok(false) => Err(NoSeat::Taken),
-            Err(_) => Err(NoSeat::Closed),
-        }
+        is_free.recv().unwrap_or(false).then_some(seat)
     }
 
     /// Queues `outbox`, and delivers the queue if nobody else is about to.

@@ -10,7 +10,7 @@ use super::Server;
 use super::connection::Connection;
 use super::limits::TokenBucket;
 use super::outbox::{Outbox, line};
-use super::registry::{NoSeat, Seat};
+use super::registry::Seat;
 use crate::protocol::{
     COMMANDS, Command, CommandError, CommandKind, CommandSpec, Event, Farewell, LINE_LIMIT,
     LeaveReason, Line, LineReader, NAME_LIMIT, RefusalCode, Text, Username, UsernameError,
@@ -26,8 +26,7 @@ const FULL: usize = 44 * 1024;
 /// How long a client says nothing before the memory of its last burst is given back.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// How long a session that waits goes without looking whether its wait is over for another
-/// reason: the server closes, or the client was found not to read.
+/// How long one who is waited for at the door goes without hearing that the server closes.
 const GLANCE: Duration = Duration::from_millis(250);
 
 /// One client's thread: from the name prompt to the last line.
@@ -101,9 +100,11 @@ impl Session<'_> {
             let refusal = match self.read_name(deadline)? {
                 Err(refusal) => refusal,
                 Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
-                    Ok(seat) => return Ok(seat),
-                    Err(NoSeat::Closed) => return Err(Turned::Away(Farewell::Shutdown)),
-                    Err(NoSeat::Taken) => refuse(RefusalCode::UsernameTaken, name.as_str()),
+                    Some(seat) => return Ok(seat),
+                    None if self.server.is_closing() => {
+                        return Err(Turned::Away(Farewell::Shutdown));
+                    }
+                    None => refuse(RefusalCode::UsernameTaken, name.as_str()),
                 },
             };
             tell(self.connection, &refusal)?;
@@ -192,7 +193,8 @@ impl Session<'_> {
                     outbox.tell(seat.name(), &slow_down(self.server.options.rate));
                 }
                 self.server.registry.post(mem::take(&mut outbox));
-                pause(self.connection, wait);
+                // At most a second, for what is owed is never more than one line.
+                thread::sleep(wait);
                 now = Instant::now();
             }
             if self.connection.is_closed() {
@@ -236,35 +238,19 @@ impl Session<'_> {
     }
 }
 
-/// Waits until the author's next line is due, or the connection was closed.
-fn pause(connection: &Connection, wait: Duration) {
-    let until = Instant::now() + wait;
-    while let Some(left) = until.checked_duration_since(Instant::now()) {
-        if connection.is_closed() {
-            return;
-        }
-        thread::sleep(left.min(GLANCE));
-    }
-}
-
 fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
     let Line::Text(line) = line else {
         return Err(refuse_line(line));
     };
     // Who wrote last is the client's to know: here, `/r` is no command.
-    let is_reply = |word| CommandSpec::find(word).is_some_and(|s| s.kind == CommandKind::Reply);
+    let word = line.split([' ', '\t']).next().unwrap_or_default();
+    let is_reply = CommandSpec::find(word).is_some_and(|spec| spec.kind == CommandKind::Reply);
     match Command::parse(line) {
-        Ok(Some(Command::Reply(_))) => {
-            let word = line.split([' ', '\t']).next().unwrap_or_default();
-            Err(refuse(RefusalCode::UnknownCommand, word))
-        }
-        Err(CommandError::MissingArgument(word)) if !is_reply(word) => {
+        Ok(command) if !is_reply => Ok(command),
+        Err(CommandError::MissingArgument(_)) if !is_reply => {
             Err(refuse(RefusalCode::MissingArgument, word))
         }
-        Err(CommandError::MissingArgument(word) | CommandError::Unknown(word)) => {
-            Err(refuse(RefusalCode::UnknownCommand, word))
-        }
-        Ok(command) => Ok(command),
+        _ => Err(refuse(RefusalCode::UnknownCommand, word)),
     }
 }
 
