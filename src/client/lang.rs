@@ -2,8 +2,8 @@
 
 use super::{Ending, Problem};
 use crate::protocol::{
-    COMMANDS, CommandKind, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode, Text,
-    UsernameError,
+    COMMANDS, CommandKind, CommandSpec, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode,
+    Text, Username, UsernameError,
 };
 
 /// A language of the interface.
@@ -39,8 +39,8 @@ macro_rules! sentences {
 
 sentences! {
     fn name_prompt() { "Seu nome: ", "Your name: " }
-    fn joined(name: &str) { "{name} entrou", "{name} joined" }
-    fn renamed(old: &str, new: &str) { "{old} agora é {new}", "{old} is now {new}" }
+    fn joined(name: &Username) { "{name} entrou", "{name} joined" }
+    fn renamed(old: &Username, new: &Username) { "{old} agora é {new}", "{old} is now {new}" }
     fn users(total: usize, names: &str) {
         "na sala ({total}): {names}",
         "here ({total}): {names}"
@@ -70,7 +70,7 @@ impl Lang {
         }
     }
 
-    pub fn welcome(self, name: &str, people: usize) -> String {
+    pub fn welcome(self, name: &Username, people: usize) -> String {
         let room = match people {
             1 => say! { self, "só você na sala", "nobody else is here yet" },
             n => say! { self, "{n} pessoas na sala", "{n} people are here" },
@@ -80,7 +80,7 @@ impl Lang {
         "Hello, {name}: {room}. /help shows the commands, /SAIR leaves." }
     }
 
-    pub fn left(self, name: &str, reason: LeaveReason) -> String {
+    pub fn left(self, name: &Username, reason: LeaveReason) -> String {
         match reason {
             LeaveReason::Quit => say! { self, "{name} saiu", "{name} left" },
             LeaveReason::Lost => say! { self,
@@ -105,38 +105,23 @@ impl Lang {
         rows.chain([format!("{slash:<19} {summary}")]).collect()
     }
 
-    fn command(self, kind: CommandKind) -> (String, String) {
-        let name_text = || say! { self, "NOME TEXTO", "NAME TEXT" };
-        let text = || say! { self, "TEXTO", "TEXT" };
-        match kind {
-            CommandKind::Quit => (String::new(), say! { self, "sai", "leaves" }),
-            CommandKind::Private => (
-                name_text(),
-                say! { self, "fala a uma só pessoa", "speaks to one person alone" },
-            ),
-            CommandKind::Reply => (
-                text(),
-                say! { self,
-                "responde à última mensagem privada",
-                "answers the last private message" },
-            ),
-            CommandKind::Who => (
-                String::new(),
-                say! { self,
-                "quem está aqui",
-                "who is here" },
-            ),
-            CommandKind::Rename => (
-                say! { self, "NOME", "NAME" },
-                say! { self, "muda o seu nome", "changes your name" },
-            ),
-            CommandKind::Act => (
-                text(),
-                say! { self,
-                "diz o que você faz",
-                "says what you do" },
-            ),
-            CommandKind::Help => (String::new(), say! { self, "esta lista", "this list" }),
+    /// What follows a command, and what it does.
+    fn command(self, kind: CommandKind) -> (&'static str, &'static str) {
+        match (self, kind) {
+            (Lang::Pt, CommandKind::Quit) => ("", "sai"),
+            (Lang::En, CommandKind::Quit) => ("", "leaves"),
+            (Lang::Pt, CommandKind::Private) => ("NOME TEXTO", "fala a uma só pessoa"),
+            (Lang::En, CommandKind::Private) => ("NAME TEXT", "speaks to one person alone"),
+            (Lang::Pt, CommandKind::Reply) => ("TEXTO", "responde à última mensagem privada"),
+            (Lang::En, CommandKind::Reply) => ("TEXT", "answers the last private message"),
+            (Lang::Pt, CommandKind::Who) => ("", "quem está aqui"),
+            (Lang::En, CommandKind::Who) => ("", "who is here"),
+            (Lang::Pt, CommandKind::Rename) => ("NOME", "muda o seu nome"),
+            (Lang::En, CommandKind::Rename) => ("NAME", "changes your name"),
+            (Lang::Pt, CommandKind::Act) => ("TEXTO", "diz o que você faz"),
+            (Lang::En, CommandKind::Act) => ("TEXT", "says what you do"),
+            (Lang::Pt, CommandKind::Help) => ("", "esta lista"),
+            (Lang::En, CommandKind::Help) => ("", "this list"),
         }
     }
 
@@ -187,8 +172,7 @@ impl Lang {
     }
 
     pub fn missing_argument(self, typed: &str) -> String {
-        let kind = crate::protocol::CommandSpec::find(typed).map(|spec| spec.kind);
-        let arguments = kind.map(|kind| self.command(kind).0).unwrap_or_default();
+        let arguments = CommandSpec::find(typed).map_or("", |spec| self.command(spec.kind).0);
         say! { self,
         "Falta algo em {typed}; escreva {typed} {arguments}.",
         "{typed} lacks something; write {typed} {arguments}." }

@@ -41,7 +41,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
                 if !session.known().is_greeted {
                     return Ending::Failed(Problem::NoChatServer);
                 }
-                painter.paint_unknown(&Text::new(line), &mut batch);
+                batch += &painter.unknown(&Text::new(line));
                 continue;
             };
             session.learn(&event);
@@ -58,7 +58,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
                         return unshown(&error);
                     }
                 }
-                event => painter.paint(event, &mut batch),
+                event => batch += &painter.paint(event),
             }
         }
         if let Err(error) = screen.show(batch) {

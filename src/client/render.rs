@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,27 +105,22 @@ const NAME_COLORS: [u8; 12] = [31, 33, 37, 64, 71, 97, 130, 133, 136, 162, 166, 
 struct Span(Style, String);
 
 impl Painter {
-    /// Adds the lines that show `event`. The text of a person stands behind their name in a form
-    /// that no name and no other event can have.
-    pub fn paint(&self, event: &Event, lines: &mut String) {
+    /// The line that shows `event`, if it is to be shown. The text of a person stands behind their
+    /// name in a form that no name and no other event can have.
+    pub fn paint(&self, event: &Event) -> String {
         let lang = self.lang;
         let mut rings = false;
         let spans = match event {
-            Event::AskUsername | Event::Refused(..) | Event::Goodbye(_) => return,
-            Event::Welcome(name, people) => server(lang.welcome(name.as_str(), *people)),
-            Event::Join(name) => vec![Span(DIM, format!("--> {}", lang.joined(name.as_str())))],
-            Event::Leave(name, reason) => {
-                vec![Span(
-                    DIM,
-                    format!("<-- {}", lang.left(name.as_str(), *reason)),
-                )]
-            }
-            Event::Renamed(old, new) => server(lang.renamed(old.as_str(), new.as_str())),
+            Event::AskUsername | Event::Refused(..) | Event::Goodbye(_) => return String::new(),
+            Event::Welcome(name, people) => notice("--", lang.welcome(name, *people)),
+            Event::Join(name) => notice("-->", lang.joined(name)),
+            Event::Leave(name, reason) => notice("<--", lang.left(name, *reason)),
+            Event::Renamed(old, new) => notice("--", lang.renamed(old, new)),
             Event::Users(total, names) => {
                 let names: Vec<&str> = names.iter().map(Username::as_str).collect();
-                server(lang.users(*total, &names.join(", ")))
+                notice("--", lang.users(*total, &names.join(", ")))
             }
-            Event::Info(text) => server(text.to_string()),
+            Event::Info(text) => notice("--", text),
             Event::Message(from, text) => {
                 let mut spans = vec![plain("<"), name_span(from), plain("> ")];
                 rings = self.add_text(text, &mut spans) || self.bell == Bell::All;
@@ -138,39 +134,31 @@ impl Painter {
             Event::Private(from, to, text) => {
                 rings = Some(from) != self.session.known().me.as_ref();
                 let mark = |mark: &str| Span(PRIVATE, mark.to_owned());
-                let (from, to) = (name_span(from), name_span(to));
-                vec![
-                    mark("["),
-                    from,
-                    mark(" -> "),
-                    to,
-                    mark("] "),
-                    plain(text.as_str()),
-                ]
+                let (from, to, text) = (name_span(from), name_span(to), plain(text.as_str()));
+                vec![mark("["), from, mark(" -> "), to, mark("] "), text]
             }
         };
-        self.lay_out(spans, lines);
+        let mut line = self.lay_out(spans);
         if rings && self.bell != Bell::Off {
             // Before the line end, so that it belongs to the line.
-            lines.insert(lines.len() - 1, '\x07');
+            line.insert(line.len() - 1, '\x07');
         }
+        line
     }
 
-    /// Adds a line that is none of the protocol's.
-    pub fn paint_unknown(&self, line: &Text, lines: &mut String) {
-        self.lay_out(vec![Span(DIM, format!("?? {line}"))], lines);
+    /// A line that is none of the protocol's.
+    pub fn unknown(&self, line: &Text) -> String {
+        self.lay_out(notice("??", line))
     }
 
     /// A line about a problem.
     pub fn problem(&self, sentence: String) -> String {
-        let mut lines = String::new();
-        self.lay_out(vec![Span(PROBLEM, format!("!! {sentence}"))], &mut lines);
-        lines
+        self.lay_out(vec![Span(PROBLEM, format!("!! {sentence}"))])
     }
 
     /// A line in the server's manner.
-    pub fn remark(&self, sentence: String, lines: &mut String) {
-        self.lay_out(server(sentence), lines);
+    pub fn remark(&self, sentence: String) -> String {
+        self.lay_out(notice("--", sentence))
     }
 
     /// Adds a text, one's own name made visible; says whether it was there.
@@ -191,7 +179,7 @@ impl Painter {
     }
 
     /// Writes one line out of `spans`: stamped, coloured and wrapped as wished.
-    fn lay_out(&self, mut spans: Vec<Span>, lines: &mut String) {
+    fn lay_out(&self, mut spans: Vec<Span>) -> String {
         let mut indent = 4;
         if self.stamps {
             let stamp = jiff::Zoned::now().strftime("%H:%M ").to_string();
@@ -205,6 +193,7 @@ impl Painter {
         let whole: String = spans.iter().map(|Span(_, text)| text.as_str()).collect();
         let mut breaks = breaks(&whole, columns, indent).into_iter().peekable();
         let mut at = 0;
+        let mut lines = String::new();
         for Span(style, text) in spans {
             let style = if self.color { style } else { Style::new() };
             lines.push_str(&style.render().to_string());
@@ -219,6 +208,7 @@ impl Painter {
             lines.push_str(&style.render_reset().to_string());
         }
         lines.push('\n');
+        lines
     }
 }
 
@@ -226,8 +216,8 @@ fn plain(text: &str) -> Span {
     Span(Style::new(), text.to_owned())
 }
 
-fn server(sentence: String) -> Vec<Span> {
-    vec![Span(DIM, format!("-- {sentence}"))]
+fn notice(mark: &str, sentence: impl Display) -> Vec<Span> {
+    vec![Span(DIM, format!("{mark} {sentence}"))]
 }
 
 /// A name in its own colour, the same for everyone and in every run (FNV-1a of its key).

@@ -115,12 +115,11 @@ impl Talk<'_> {
         match Command::parse(line) {
             Ok(None) => {}
             Ok(Some(Command::Help)) => {
-                let mut lines = String::new();
-                for row in lang.help() {
-                    self.painter.remark(row, &mut lines);
-                }
+                let rows = lang.help().into_iter();
                 // When it cannot be shown, the receiver finds out and ends the session.
-                let _ = self.screen.show(lines);
+                let _ = self
+                    .screen
+                    .show(rows.map(|row| self.painter.remark(row)).collect());
             }
             Ok(Some(Command::Reply(text))) => {
                 let correspondent = self.session.known().correspondent.clone();
@@ -186,9 +185,7 @@ impl Talk<'_> {
     }
 
     fn remark(&self, sentence: String) {
-        let mut lines = String::new();
-        self.painter.remark(sentence, &mut lines);
-        let _ = self.screen.show(lines);
+        let _ = self.screen.show(self.painter.remark(sentence));
     }
 }
 
