@@ -4,7 +4,7 @@ use std::fmt;
 /// Words that are safe on any screen: no control characters, nothing that reorders or hides.
 ///
 /// Tabs became a space; every other control character (C0, DEL, C1), bidirectional and invisible
-/// format character became U+FFFD. The joiners and VS16, which emoji and Persian need, stay.
+/// format character and filler became U+FFFD. The joiners and VS16, which emoji and Persian need, stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -41,17 +41,18 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Whether `c` can move a cursor, colour a screen, turn text around or hide in it.
+/// Whether `c` can move a cursor, colour a screen, turn text around or hide in it: the controls,
+/// and what Unicode calls default-ignorable (UAX 44, `Default_Ignorable_Code_Point`) or a format
+/// character that is not shown, but for the joiners and VS16.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}'                     // soft hyphen: shown by some, hidden by others
-            | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' // direction
-            | '\u{2066}'..='\u{2069}'    // direction, isolated
-            | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' // no width
-            | '\u{206a}'..='\u{206f}'    // deprecated format characters
-            | '\u{2028}' | '\u{2029}'    // line and paragraph separators
-            | '\u{fff9}'..='\u{fffb}'    // interlinear annotation
+            '\u{ad}' | '\u{34f}' | '\u{61c}'         // soft hyphen, joiner, direction
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' // Khmer, Mongolian
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' // width, direction, ends
+            | '\u{2060}'..='\u{206f}'                // width, direction, deprecated
+            | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' // variations, annotation
             | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' // hieroglyphs, shorthand, music
-            | '\u{e0000}'..='\u{e007f}') // tags
+            | '\u{e0000}'..='\u{e0fff}') // tags, variations
 }

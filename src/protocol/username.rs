@@ -24,6 +24,7 @@ struct Forms {
     display: Box<str>,
     fold: Box<str>,
     key: Box<str>,
+    looks: Box<str>,
 }
 
 /// Why a string is not a user name.
@@ -56,6 +57,12 @@ impl Username {
     pub fn key(&self) -> &str {
         &self.0.key
     }
+
+    /// Whether the two cannot be in a room together: they count as the same, or look the same as
+    /// they were typed, as `Ivan` and `lvan` do, and `TOM` in Latin and in Cyrillic.
+    pub fn is_like(&self, other: &Username) -> bool {
+        self == other || self.0.looks == other.0.looks
+    }
 }
 
 impl FromStr for Username {
@@ -73,12 +80,12 @@ impl FromStr for Username {
             return Err(UsernameError::Invalid(typed.to_owned()));
         }
         let fold = fold(&display);
-        // Folded again, for the skeleton of a zero is a capital O.
-        let key = self::fold(&skeleton(&fold).collect::<String>()).into();
         Ok(Username(Arc::new(Forms {
+            // Folded again, for the skeleton of a zero is a capital O.
+            key: self::fold(&skeleton(&fold).collect::<String>()).into(),
+            looks: skeleton(&display).collect::<String>().into(),
             display: display.into(),
             fold: fold.into(),
-            key,
         })))
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Delivery<'a> {
     }
 
     fn join(&mut self, name: Username, connection: Arc<Connection>) -> bool {
-        if self.seats.contains_key(&name) {
+        if self.seats.keys().any(|other| other.is_like(&name)) {
             return false;
         }
         info!("{name} joined from {}", connection.peer());
@@ -118,7 +118,8 @@ impl<'a> Delivery<'a> {
     }
 
     fn rename(&mut self, old: Username, new: Username) -> bool {
-        if old != new && self.seats.contains_key(&new) {
+        let mut others = self.seats.keys().filter(|&other| *other != old);
+        if others.any(|other| other.is_like(&new)) {
             return false;
         }
         let event = Event::Renamed(old.clone(), new.clone());

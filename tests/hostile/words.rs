@@ -10,11 +10,14 @@ use crate::support::{Peer, Server, fuzz};
 
 /// What section 3 of the design bans from every screen.
 fn is_banned(c: char) -> bool {
+    // Unicode's Default_Ignorable_Code_Point, and what else moves or ends lines; not the joiners
+    // and VS16.
     c.is_control()
         || matches!(u32::from(c),
-            0x61c | 0x200e | 0x200f | 0x202a..=0x202e | 0x2066..=0x2069 // bidirectional
-            | 0x200b | 0x2028 | 0x2029 | 0x2060..=0x2065 | 0x206a..=0x206f
-            | 0xfeff | 0xfff9..=0xfffb | 0xe0000..=0xe007f)
+            0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
+            | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164
+            | 0xfe00..=0xfe0e | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
 
 #[track_caller]
@@ -45,7 +48,7 @@ fn names_that_hide_turn_or_pile_up_are_refused_without_showing_them() {
         ("ana\u{9b}2J", "ana\u{fffd}2J"),
         ("an\ta", "an a"),
         ("an\ra", "an\u{fffd}a"),
-        ("ana\u{3164}", "ana\u{3164}"),
+        ("ana\u{3164}", "ana\u{fffd}"),
         (
             "a\u{316}\u{317}\u{318}\u{319}",
             "a\u{316}\u{317}\u{318}\u{319}",
@@ -68,7 +71,10 @@ fn names_that_hide_turn_or_pile_up_are_refused_without_showing_them() {
 #[test]
 fn look_alikes_of_a_name_in_use_are_that_name() {
     let server = Server::start(&[]);
-    let _people = ["coco", "bernardo", "user1", "João"].map(|name| server.join(name));
+    let people = [
+        "coco", "bernardo", "user1", "João", "Alice", "TOM", "ΑΝΝΑ", "Ivan",
+    ];
+    let _people = people.map(|name| server.join(name));
     for name in [
         "сосо",
         "СОСО",
@@ -78,6 +84,11 @@ fn look_alikes_of_a_name_in_use_are_that_name() {
         "JOÃO",
         "joa\u{303}o",
         "ｊｏãｏ",
+        // In capitals alone, or in small letters alone.
+        "AIice",
+        "ТОМ",
+        "ANNA",
+        "lvan",
     ] {
         let answer = try_name(&server, name);
         assert!(
@@ -85,6 +96,12 @@ fn look_alikes_of_a_name_in_use_are_that_name() {
             "{name} came in: {answer:?}"
         );
     }
+    // Nor can anybody take such a name later; one's own may change its looks.
+    let mut mallory = server.join("mallory");
+    mallory.send("/nome AIice");
+    mallory.expect("ERR username-taken AIice");
+    mallory.send("/nome maIlory");
+    mallory.expect("NICK mallory maIlory");
 }
 
 #[test]
