@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,7 @@ use chat::server::{Options, Server};
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use env_logger::{Env, Target, WriteStyle};
-use log::{info, warn};
+use log::{error, info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -24,12 +25,8 @@ use signal_hook::iterator::Signals;
 #[command(version)]
 struct Flags {
     /// Address or host name, and port, to listen on; 0.0.0.0 is every address of this machine
-    #[arg(
-        long,
-        env = "CHAT_BIND",
-        default_value = "0.0.0.0:50001",
-        value_name = "ADDRESS:PORT"
-    )]
+    #[arg(long, env = "CHAT_BIND", default_value = "0.0.0.0:50001", value_name = "ADDRESS:PORT",
+          value_parser = address_and_port)]
     bind: String,
     /// Connections in all
     #[arg(long, env = "CHAT_MAX_CLIENTS", default_value_t = 1024, value_name = "N",
@@ -84,6 +81,8 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> anyhow::Result<()> {
+    // Like all else on its screen, what a failed session says must hold nobody up.
+    panic::set_hook(Box::new(|panicked| error!("{panicked}")));
     raise_open_files();
     let options = Options {
         max_clients: flags.max_clients,
@@ -118,6 +117,16 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     server.run();
     info!("bye");
     Ok(())
+}
+
+/// Whether it has the form of what can be listened on; whether it can be is seen then.
+fn address_and_port(bind: &str) -> Result<String, &'static str> {
+    match bind.rsplit_once(':') {
+        Some((address, port)) if !address.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(bind.to_owned())
+        }
+        _ => Err("give an address and a port from 0 to 65535, like 0.0.0.0:50001"),
+    }
 }
 
 /// Every client is an open file, and the usual soft limit is 1,024.

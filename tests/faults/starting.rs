@@ -64,20 +64,10 @@ fn a_port_without_permission() {
 
 #[test]
 fn an_address_that_is_none() {
-    for address in [
-        "no.such.host.invalid:50001",
-        "localhost",
-        "127.0.0.1:70000",
-        ":50001",
-        "",
-    ] {
-        let mut command = Server::command(&["--bind", address]);
-        assert_cannot_listen(
-            &mut command,
-            &format!("{address:?}"),
-            "no address to listen on",
-        );
-    }
+    let address = "no.such.host.invalid:50001";
+    let mut command = Server::command(&["--bind", address]);
+    let value = format!("{address:?}");
+    assert_cannot_listen(&mut command, &value, "no address to listen on");
 }
 
 #[test]
@@ -90,6 +80,10 @@ fn flags_that_make_no_sense() {
         (&["--rate", "viele"], "viele"),
         (&["--send-buffer", "0"], "--send-buffer"),
         (&["--keepalive", "0"], "--keepalive"),
+        (&["--bind", "localhost"], "localhost"),
+        (&["--bind", "127.0.0.1:70000"], "127.0.0.1:70000"),
+        (&["--bind", ":50001"], ":50001"),
+        (&["--bind", ""], "--bind"),
         (&["--nope"], "--nope"),
         (&["zuviel"], "zuviel"),
     ] {
