@@ -112,6 +112,11 @@ impl<R: Read> LineReader<R> {
         self.ended
     }
 
+    /// Whether the line that is being read is too long, and skipped.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
     /// Whether something is read and not yet handed out.
     pub fn has_rest(&self) -> bool {
         self.start < self.end

@@ -1,10 +1,12 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::libc::MSG_DONTWAIT;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
 use super::Options;
@@ -48,8 +50,8 @@ impl Connection {
         self.peer
     }
 
-    /// Hands whole lines to the kernel, whose send buffer is the client's queue, and cuts off a
-    /// client that has let it fill up.
+    /// Hands whole lines to the kernel, whose send buffer is the client's queue. Ends the connection
+    /// when they do not fit: the client has let it fill up, or is no longer there.
     ///
     /// MUST NOT block: nobody waits for a slow reader. MUST NOT send anything after a
     /// [`failure`](Self::failure): the kernel may have taken half a line.
@@ -69,9 +71,11 @@ impl Connection {
             _ => LeaveReason::Slow,
         };
         let _ = self.failure.set(failure);
-        // One that is lost may still have sent something to be read.
         if failure == LeaveReason::Slow {
             self.cut();
+        } else {
+            // What it has sent before can still be read, and then the end.
+            let _ = self.stream.shutdown(Shutdown::Both);
         }
     }
 
@@ -100,6 +104,24 @@ impl Connection {
     fn cut(&self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         self.hang_up();
+    }
+
+    /// Whether the connection broke. A read may only say that it ended, as if the client had closed
+    /// it: a send has had the error (getpeername(2), `ENOTCONN`).
+    pub fn is_broken(&self) -> bool {
+        self.failure().is_some() || self.stream.peer_addr().is_err()
+    }
+
+    /// Waits; says whether the connection broke or was hung up meanwhile, and then at once. That the
+    /// client has closed its side is neither (poll(2), `POLLERR`, `POLLHUP`).
+    pub fn breaks_within(&self, wait: Duration) -> bool {
+        let mut broken = [PollFd::new(self.stream.as_fd(), PollFlags::empty())];
+        let wait = wait + Duration::from_millis(1);
+        poll(
+            &mut broken,
+            PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX),
+        )
+        .is_ok_and(|n| n > 0)
     }
 
     /// Whether it was finished, hung up or cut.

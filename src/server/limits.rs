@@ -35,6 +35,11 @@ impl TokenBucket {
         self.counted = now;
         Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
     }
+
+    /// Takes more tokens, to be waited for at the next [`take`](Self::take).
+    pub fn charge(&mut self, tokens: usize) {
+        self.tokens -= tokens as f64;
+    }
 }
 
 /// Counts who is connected, in all and from each address, those still at the door included.

@@ -29,6 +29,14 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How long one who is waited for at the door goes without hearing that the server closes.
 const GLANCE: Duration = Duration::from_millis(250);
 
+/// How long to wait before each read of a line that does not end: no token is spent on it, and
+/// without a wait it would keep a processor busy.
+const SKIPPING: Duration = Duration::from_millis(4);
+
+/// What a line takes at most, with the name before it, unless many of its bytes were replaced by
+/// the three of U+FFFD. Such a line counts as several.
+const USUAL_SIZE: usize = LINE_LIMIT + 512;
+
 /// One client's thread: from the name prompt to the last line.
 struct Session<'a> {
     server: &'a Server,
@@ -139,8 +147,8 @@ impl Session<'_> {
             self.connection
                 .set_patience(Some(patience))
                 .map_err(|_| Turned::Back)?;
-            match self.lines.fill() {
-                Ok(0) if self.lines.has_rest() => {}
+            match self.fill() {
+                Ok(0) if self.lines.has_rest() && !self.connection.is_broken() => {}
                 Ok(0) => return Err(Turned::Back),
                 Err(error) if !is_timeout(&error) => return Err(Turned::Back),
                 _ => {}
@@ -148,13 +156,20 @@ impl Session<'_> {
         }
     }
 
+    fn fill(&mut self) -> io::Result<usize> {
+        if self.lines.is_skipping() && self.server.options.rate > 0 {
+            thread::sleep(SKIPPING);
+        }
+        self.lines.fill()
+    }
+
     /// Listens until the client leaves, and gives the seat back.
     fn talk(&mut self, mut seat: Seat) -> io::Result<()> {
         self.connection.set_patience(None)?;
         let mut is_patient = true;
         while self.hear(&mut seat) {
-            match self.lines.fill() {
-                Ok(0) if !self.lines.has_rest() => break,
+            match self.fill() {
+                Ok(0) if !self.lines.has_rest() || self.connection.is_broken() => break,
                 // The memory of a burst is given back after a moment of silence.
                 Ok(_) if is_patient && self.lines.has_grown() => {
                     self.connection.set_patience(Some(SILENCE))?;
@@ -193,14 +208,16 @@ impl Session<'_> {
                     outbox.tell(seat.name(), &slow_down(self.server.options.rate));
                 }
                 self.server.registry.post(mem::take(&mut outbox));
-                // At most a second, for what is owed is never more than one line.
-                thread::sleep(wait);
+                if self.connection.breaks_within(wait) {
+                    break false;
+                }
                 now = Instant::now();
             }
             if self.connection.is_closed() {
                 break false;
             }
             let me = seat.name();
+            let before = outbox.size;
             match read(line) {
                 Ok(None) => {}
                 Ok(Some(Command::Say(text))) => outbox.say(me, &Event::Message(me.clone(), text)),
@@ -229,6 +246,8 @@ impl Session<'_> {
                 }
                 Err(refusal) => outbox.tell(me, &refusal),
             }
+            self.bucket
+                .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);
             if outbox.size >= FULL {
                 self.server.registry.post(mem::take(&mut outbox));
             }
@@ -243,14 +262,19 @@ fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
         return Err(refuse_line(line));
     };
     // Who wrote last is the client's to know: here, `/r` is no command.
-    let word = line.split([' ', '\t']).next().unwrap_or_default();
-    let is_reply = CommandSpec::find(word).is_some_and(|spec| spec.kind == CommandKind::Reply);
+    let is_reply = |word| CommandSpec::find(word).is_some_and(|s| s.kind == CommandKind::Reply);
     match Command::parse(line) {
-        Ok(command) if !is_reply => Ok(command),
-        Err(CommandError::MissingArgument(_)) if !is_reply => {
+        Ok(Some(Command::Reply(_))) => {
+            let word = line.split([' ', '\t']).next().unwrap_or_default();
+            Err(refuse(RefusalCode::UnknownCommand, word))
+        }
+        Err(CommandError::MissingArgument(word)) if !is_reply(word) => {
             Err(refuse(RefusalCode::MissingArgument, word))
         }
-        _ => Err(refuse(RefusalCode::UnknownCommand, word)),
+        Err(CommandError::MissingArgument(word) | CommandError::Unknown(word)) => {
+            Err(refuse(RefusalCode::UnknownCommand, word))
+        }
+        Ok(command) => Ok(command),
     }
 }
 

@@ -30,17 +30,21 @@ fn client_on(network: &Network, machine: usize, server: SocketAddr, name: &str) 
 }
 
 /// A server on one machine and `ana` on another, whose cable is then cut.
-fn cut_off(while_cut: impl Fn(&mut Process)) {
+fn cut_off(rate: &str, while_cut: impl Fn(&mut Process)) {
     let Some(network) = Network::new() else {
         return;
     };
     let bind = format!("{}:50001", ADDRESSES[0]);
-    let flags = ["--bind", &bind, "--keepalive", "3"];
+    let flags = ["--bind", &bind, "--keepalive", "3", "--rate", rate];
     let server = Server::spawn(&mut network.on(0, &Server::command(&flags)));
     let client = |machine, name| client_on(&network, machine, server.address, name);
     let mut watcher = client(0, "watcher");
-    let _ana = client(1, "ana");
+    let mut ana = client(1, "ana");
     watcher.stdout.wait_for("ana joined");
+    if rate != "0" {
+        (0..1_000).for_each(|_| ana.send("//"));
+        ana.stdout.wait_for("you write faster");
+    }
 
     network.cut(1);
     let start = Instant::now();
@@ -54,12 +58,20 @@ fn cut_off(while_cut: impl Fn(&mut Process)) {
 
 #[test]
 fn a_cable_that_is_cut_while_nobody_says_anything() {
-    cut_off(|_| {});
+    cut_off("0", |_| {});
 }
 
 #[test]
 fn a_cable_that_is_cut_while_others_talk() {
-    cut_off(|watcher| (0..20).for_each(|n| watcher.send(&n.to_string())));
+    cut_off("0", |watcher| {
+        (0..20).for_each(|n| watcher.send(&n.to_string()))
+    });
+}
+
+#[test]
+fn a_cable_that_is_cut_in_the_middle_of_a_flood() {
+    // What waits to be said would take half an hour.
+    cut_off("1", |_| {});
 }
 
 #[test]

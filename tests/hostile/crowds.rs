@@ -1,6 +1,7 @@
 //! Attacks by those who are in the room: too much, too many, too long, or without reading.
 
 use std::io::Write;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chat::protocol::LINE_LIMIT;
@@ -60,6 +61,83 @@ fn a_paste_of_fifty_lines_passes_at_once() {
         [""; 0],
         "nobody is told to slow down (left: came)"
     );
+}
+
+#[test]
+fn a_line_that_grows_on_the_way_counts_as_several() {
+    let server = Server::start(&["--rate", "10", "--burst", "5"]);
+    let say_three = |name, byte: u8| {
+        let mut author = server.join(name);
+        let line = [vec![byte; LINE_LIMIT], vec![b'\n']].concat();
+        (0..3).for_each(|_| author.send_bytes(&line));
+        author.sync()
+    };
+    assert_eq!(say_three("plain", b'x'), [""; 0], "(left: came)");
+    // Each byte becomes three.
+    let told = say_three("growing", 1);
+    assert!(told[0].starts_with("INFO "), "{told:?}");
+}
+
+/// A client that has more to say than it may for some minutes, and then is gone.
+fn leave_in_debt(go: impl Fn(Peer)) -> (Server, Peer) {
+    let server = Server::start(&["--rate", "10"]);
+    let mut watcher = server.join("watcher");
+    let mut flooder = server.join("flooder");
+    watcher.expect("JOIN flooder");
+    flooder.send_bytes(&b"\n".repeat(3_000));
+    flooder.expect_start("INFO ");
+    go(flooder);
+    (server, watcher)
+}
+
+#[test]
+fn a_flooder_that_resets_the_connection_is_gone_at_once() {
+    let (_server, mut watcher) = leave_in_debt(Peer::reset);
+    watcher.expect("LEAVE flooder lost");
+}
+
+#[test]
+fn a_flooder_that_is_gone_is_found_when_something_is_said_to_it() {
+    let (server, mut watcher) = leave_in_debt(drop);
+    watcher.send("oi");
+    watcher.expect("LEAVE flooder lost");
+    server.join("flooder");
+}
+
+#[test]
+fn a_half_line_of_a_connection_that_is_reset_is_not_said() {
+    let server = Server::start(&[]);
+    let mut reader = server.join("reader");
+    let mut talker = server.join("talker");
+    for round in 0..100 {
+        let mut author = server.join("author");
+        author.send_bytes(format!("whole {round}\n").repeat(200).as_bytes());
+        author.send_bytes(b"half a l");
+        // What is sent to it learns of the reset, and its own session may not.
+        talker.send_bytes(&b"oi\n".repeat(200));
+        author.reset();
+        loop {
+            let line = reader.expect_start("");
+            assert_ne!(line, "MSG author half a l", "in round {round}");
+            if line.starts_with("LEAVE author") {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_endless_line_keeps_no_processor_busy() {
+    let server = Server::start(&["--rate", "10"]);
+    let mut author = server.join("author");
+    let mut endless = author.stream.try_clone().unwrap();
+    // Ends when the server has closed.
+    let pumping = thread::spawn(move || while endless.write_all(&[b'x'; 1 << 16]).is_ok() {});
+    author.expect("ERR line-too-long 4096");
+    server.assert_at_rest();
+    server.join("another").sync();
+    drop(server);
+    pumping.join().unwrap();
 }
 
 #[test]
