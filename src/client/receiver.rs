@@ -14,13 +14,11 @@ pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, scr
     let ending = listen(stream, session, &painter, &screen);
     if ending == Ending::OutputClosed {
         // The server is still there to be left properly.
-        session.end(ending);
+        session.end(ending.clone());
         let _ = io::copy(&mut { stream }, &mut io::sink());
-        return session.disconnect();
     }
     screen.settle();
-    session.disconnect();
-    session.end(ending);
+    session.disconnect(ending);
 }
 
 fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: &Screen) -> Ending {
@@ -35,12 +33,12 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
         // What came together is shown with one write.
         let mut batch = String::new();
         while let Some(line) = lines.next_line() {
-            // What is no line of the protocol is shown as it is, but cleaned.
             let Line::Text(line) = line else { continue };
             let Ok(event) = line.parse::<Event>() else {
                 if !session.known().is_greeted {
                     return Ending::Failed(Problem::NoChatServer);
                 }
+                // Shown as it is, but cleaned.
                 batch += &painter.unknown(&Text::new(line));
                 continue;
             };

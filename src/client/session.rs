@@ -82,10 +82,12 @@ impl Session {
         self.changed.notify_all();
     }
 
-    /// Says that nothing more will come from the server.
-    pub fn disconnect(&self) {
-        self.known().is_disconnected = true;
-        self.changed.notify_all();
+    /// Says that nothing more will come from the server, and why, in one step: whoever waits for the
+    /// one also asks for the other. Ends the session as [`end`](Self::end) does.
+    pub fn disconnect(&self, why: Ending) {
+        let mut known = self.known();
+        known.is_disconnected = true;
+        self.finish(known, why);
     }
 
     /// Waits until `is_so`, at most `patience`; says whether it became so.
@@ -101,13 +103,17 @@ impl Session {
     /// Ends the session, unless it is ending already: frees the stdin loop from wherever it
     /// waits. Not to be called by that loop itself.
     pub fn end(&self, ending: Ending) {
-        let mut known = self.known();
-        if known.ending.is_some() {
-            return;
-        }
-        known.ending = Some(ending.clone());
+        self.finish(self.known(), ending);
+    }
+
+    fn finish(&self, mut known: MutexGuard<Known>, ending: Ending) {
+        let is_ending = known.ending.is_some();
+        known.ending.get_or_insert_with(|| ending.clone());
         drop(known);
         self.changed.notify_all();
+        if is_ending {
+            return;
+        }
         let deadline = Instant::now() + LAST_RESORT;
         while !self.has_noticed.load(Ordering::Acquire) {
             if Instant::now() > deadline {
