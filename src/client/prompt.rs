@@ -229,7 +229,7 @@ impl Completer for Completion {
             let fitting = known
                 .others
                 .iter()
-                .filter(|name| name.fold().starts_with(&begun));
+                .filter(|name| fold(name.as_str()).starts_with(&begun));
             fitting
                 .take(CANDIDATES)
                 .map(|name| candidate(name.as_str(), behind))

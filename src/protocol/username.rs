@@ -22,7 +22,6 @@ pub struct Username(Arc<Forms>);
 
 struct Forms {
     display: Box<str>,
-    fold: Box<str>,
     key: Box<str>,
     looks: Box<str>,
 }
@@ -46,11 +45,6 @@ impl Username {
     /// The form its owner typed, after NFKC.
     pub fn as_str(&self) -> &str {
         &self.0.display
-    }
-
-    /// The form without case, by which lists of names are sorted.
-    pub fn fold(&self) -> &str {
-        &self.0.fold
     }
 
     /// What two names share that count as the same. Not for people to read.
@@ -79,18 +73,17 @@ impl FromStr for Username {
         if !is_valid(&display) {
             return Err(UsernameError::Invalid(typed.to_owned()));
         }
-        let fold = fold(&display);
+        // Folded again, for the skeleton of a zero is a capital O.
+        let key = fold(&skeleton(&fold(&display)).collect::<String>());
         Ok(Username(Arc::new(Forms {
-            // Folded again, for the skeleton of a zero is a capital O.
-            key: self::fold(&skeleton(&fold).collect::<String>()).into(),
+            key: key.into(),
             looks: skeleton(&display).collect::<String>().into(),
             display: display.into(),
-            fold: fold.into(),
         })))
     }
 }
 
-/// The form without case of a name, or of the beginning of one.
+/// The form without case of a name, or of the beginning of one; lists of names are sorted by it.
 pub fn fold(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();

@@ -7,7 +7,9 @@ use log::info;
 
 use super::connection::Connection;
 use super::outbox::{Post, line};
-use crate::protocol::{Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Text, Username};
+use crate::protocol::{
+    Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Text, Username, fold,
+};
 
 /// How many bytes one send takes at most, unless there is more to be told at once: far below what
 /// a send buffer holds, so that a client that reads is never taken for a slow one.
@@ -191,7 +193,7 @@ impl<'a> Delivery<'a> {
     /// The answer to `/quem`, in fold order.
     fn users(&self) -> String {
         let mut names: Vec<&Username> = self.seats.keys().collect();
-        names.sort_unstable_by_key(|name| name.fold());
+        names.sort_by_cached_key(|name| fold(name.as_str()));
         let start = format!("USERS {}", names.len());
         let mut lines = String::new();
         let mut line = start.clone();
