@@ -159,7 +159,11 @@ fn a_mistyped_command_is_told_at_once_and_not_sent() {
         ("/nome", "write /nome NAME", "escreva /nome NOME"),
         ("/eu  ", "write /eu TEXT", "escreva /eu TEXTO"),
         ("/r", "write /r TEXT", "escreva /r TEXTO"),
-        ("/r oi", "Nobody has written", "Ninguém lhe escreveu"),
+        (
+            "/r oi",
+            "Nobody here has written",
+            "Ninguém daqui lhe escreveu",
+        ),
     ];
     for lang in LANGS {
         let (mut process, mut peer) = meet(&["--lang", lang]);
@@ -258,6 +262,23 @@ fn r_answers_whoever_last_wrote_privately() {
         &["NICK ana Anita", "PRIV Anita Anita note"],
         "/msg Carlota  well",
     );
+    // The next of that name may be somebody else.
+    for event in ["LEAVE Carlota quit", "JOIN carlota", "INFO back"] {
+        peer.send(event);
+    }
+    process.stdout.wait_for("-- back");
+    process.send("/r the key");
+    process.wait_for("Nobody here has written");
+}
+
+#[test]
+fn what_is_typed_wrong_reaches_no_screen_as_an_escape() {
+    let (process, peer) = meet(&["--color", "always"]);
+    let mut process = process;
+    process.send("/\u{1b}[31mfoo\u{9b}2J");
+    process.wait_for("/\u{fffd}[31mfoo\u{fffd}2J is not a command");
+    let (_, complaints) = part(process, peer);
+    assert!(!complaints.contains(['\u{1b}', '\u{9b}']), "{complaints:?}");
 }
 
 #[test]

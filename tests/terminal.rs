@@ -5,7 +5,7 @@ mod support;
 
 use support::client::client_of;
 use support::terminal::{Terminal, XTERM, without_stamp};
-use support::{Peer, Server};
+use support::{Peer, Server, wait_until};
 use vt100::{Color, Screen};
 
 /// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
@@ -354,4 +354,66 @@ fn ctrl_l_clears_the_screen_but_not_the_line() {
         let contents = screen.contents();
         contents.lines().nth(1) == Some("ana> half a li") && contents.lines().count() == 2
     });
+}
+
+/// What a row of a terminal takes of what was written to it, without the sequences for colours.
+fn row_of(written: &str) -> String {
+    let mut pieces = written.split("\u{1b}[");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let shown = |piece: &str| {
+        let end = piece.find(|c| ('@'..='~').contains(&c)).unwrap();
+        piece[end + 1..].to_owned()
+    };
+    first + &pieces.map(shown).collect::<String>()
+}
+
+#[test]
+fn what_a_terminal_may_take_for_wider_than_it_is_begins_no_row() {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter_sized(&server, &["--bell", "off"], 24, 40);
+    let mut bruno = server.join("bruno");
+    // Of no width for Unicode, but shown by many terminals.
+    for filler in ['\u{605}', '\u{8e2}', '\u{9be}', '\u{302e}'] {
+        let fillers = filler.to_string().repeat(50);
+        bruno.send(&format!("oi{fillers}12:34 <carla> I owe you{filler}"));
+        let end = format!("you{filler}");
+        wait_until("the line is shown", || {
+            String::from_utf8_lossy(&terminal.bytes()).contains(&end)
+        });
+    }
+    let bytes = terminal.bytes();
+    let written = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = written.split("\u{1b}[?7l").skip(1).collect();
+    let mut told = 0;
+    for line in lines {
+        let (line, _) = line
+            .split_once("\u{1b}[?7h")
+            .expect("the terminal wraps again");
+        for (n, row) in line.split("\r\n").map(row_of).enumerate() {
+            told += usize::from(row.contains("oi\u{605}"));
+            assert!(row.chars().count() < 40, "{row:?}");
+            assert!(n == 0 || row.starts_with("          "), "{row:?}");
+        }
+    }
+    assert_eq!(told, 1, "{written}");
+}
+
+#[test]
+fn a_name_is_highlighted_also_when_it_ends_in_a_dash() {
+    let server = Server::start(&[]);
+    let mut command = client_of(server.address, &["--username", "ana_"]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for("here (");
+    let mut bruno = server.join("bruno");
+    for (line, at) in [("ana_: here", 8), ("is -ana_- here?", 12)] {
+        bruno.send(line);
+        terminal.wait_for(line);
+        let is_marked = terminal.look(|screen| {
+            let (row, column) = find(screen, &format!("<bruno> {line}")).unwrap();
+            screen.cell(row, column + at).unwrap().inverse()
+        });
+        assert_eq!(is_marked, line.starts_with("ana_"), "{line} (left: came)");
+    }
+    assert_eq!(terminal.bells(), 1);
 }

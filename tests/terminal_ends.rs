@@ -7,7 +7,8 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use support::client::{Impostor, client_of};
 use support::terminal::{Terminal, XTERM};
 use support::{Dice, Peer, Server, proc_status, wait_until};
@@ -336,6 +337,37 @@ fn a_terminal_that_is_closed_ends_the_session() {
     wait_until("the client has ended", || {
         fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
     });
+}
+
+#[test]
+fn a_terminal_that_stands_still_holds_no_end_up() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    // Nobody reads what it is sent, as when a connection to it stalls.
+    let (pty, pts) = pty_process::blocking::open().unwrap();
+    pty.resize(pty_process::Size::new(24, 80)).unwrap();
+    let mut client = client_of(server.address, &["--username", "ana"]);
+    client.envs([XTERM]);
+    let mut command = pty_process::blocking::Command::from(client);
+    let mut client = command.spawn_borrowed(&pts).unwrap();
+    bruno.expect("JOIN ana");
+    let line = "x".repeat(1_000);
+    (0..200).for_each(|_| bruno.send(&line));
+    // The editor writes until nothing fits any more, and then does nothing at all.
+    let mut still = 0;
+    wait_until("it stands still", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", client.id())).unwrap();
+        still = if status.contains("State:\tS") {
+            still + 1
+        } else {
+            0
+        };
+        still > 20
+    });
+    kill(Pid::from_raw(client.id() as i32), Signal::SIGTERM).unwrap();
+    bruno.expect("LEAVE ana quit");
+    wait_until("it has ended", || client.try_wait().unwrap().is_some());
+    assert_eq!(client.wait().unwrap().code(), Some(0), "(left: came)");
 }
 
 #[test]

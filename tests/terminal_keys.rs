@@ -331,3 +331,37 @@ fn a_mistyped_command_is_told_at_once_and_not_sent() {
     terminal.say("hello");
     peer.expect("hello");
 }
+
+#[test]
+fn names_that_are_not_listed_still_count_for_what_is_completed() {
+    let (server, terminal, _bruno) = ana_and_bruno();
+    let names = (0..10).map(|n| format!("maria{n}"));
+    let names: Vec<_> = ["mario".to_owned()].into_iter().chain(names).collect();
+    let _people: Vec<_> = names
+        .iter()
+        .map(|name| join(&server, &terminal, name))
+        .collect();
+    terminal.press("ma\t");
+    terminal.wait_for_input("mari");
+    terminal.press("\t");
+    terminal.wait_for("…");
+    terminal.wait_for_input("mari");
+}
+
+#[test]
+fn what_is_pasted_behind_the_name_is_said() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let mut command = client_of(server.address, &[]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for_last_rows("Your name: ");
+    terminal.press(&format!("{PASTE} ana \rhello\r/me waves\r{PASTE_END}\r"));
+    for event in ["JOIN ana", "MSG ana hello", "ACT ana waves"] {
+        bruno.expect(event);
+    }
+    // The name was not said: it does not come back.
+    terminal.wait_for_input("");
+    terminal.press(UP);
+    terminal.type_in("well");
+}

@@ -59,7 +59,7 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let lang = flags.lang.unwrap_or_else(Lang::of_system);
-    let server = client::server_name(&flags.host, &flags.port);
+    let server = client::server_name(bare(&flags.host), &flags.port);
     let (sentence, code) = match check(flags, lang) {
         Err(problem) => (Some(lang.problem(&problem, &server)), USAGE),
         Ok(options) => match client::run(options) {
@@ -74,13 +74,18 @@ fn main() -> ExitCode {
     code.into()
 }
 
-/// Refuses bad data before anything is sent (RF-6).
-fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
-    let host = flags.host.trim();
+/// A host without the blanks and brackets around it.
+fn bare(host: &str) -> &str {
+    let host = host.trim();
     let in_brackets = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
-    let host = in_brackets.unwrap_or(host).to_owned();
+    in_brackets.unwrap_or(host)
+}
+
+/// Refuses bad data before anything is sent (RF-6).
+fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
+    let host = bare(&flags.host).to_owned();
     if host.is_empty() {
         return Err(Problem::EmptyHost);
     }

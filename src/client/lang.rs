@@ -1,5 +1,7 @@
 //! All words of the client, in both its languages.
 
+use std::io::ErrorKind;
+
 use super::{Ending, Problem};
 use crate::protocol::{
     COMMANDS, CommandKind, CommandSpec, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode,
@@ -46,8 +48,8 @@ sentences! {
         "here ({total}): {names}"
     }
     fn nobody_to_answer() {
-        "Ninguém lhe escreveu em particular; use /msg NOME TEXTO.",
-        "Nobody has written to you privately; use /msg NAME TEXT."
+        "Ninguém daqui lhe escreveu em particular; use /msg NOME TEXTO.",
+        "Nobody here has written to you privately; use /msg NAME TEXT."
     }
     fn line_too_long() {
         "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
@@ -232,12 +234,18 @@ impl Lang {
             Problem::NoChatServer => say! { self,
             "{server} responde, mas não como servidor deste chat; confira a porta.",
             "{server} answers, but not as a server of this chat; check the port." },
+            Problem::Silent => say! { self,
+            "{server} aceita a conexão, mas nada diz; confira a porta, e se o servidor não está parado.",
+            "{server} takes the connection but says nothing; check the port, and whether the server hangs." },
             Problem::ConnectionClosed => say! { self,
             "O servidor {server} fechou a conexão.",
             "The server {server} closed the connection." },
-            Problem::ConnectionLost(reason) => say! { self,
-            "A conexão com {server} se perdeu ({reason}); confira a rede e tente de novo.",
-            "The connection to {server} was lost ({reason}); check the network and try again." },
+            Problem::ConnectionLost(ErrorKind::TimedOut) => say! { self,
+            "A conexão com {server} se perdeu (ninguém mais responde); confira a rede e tente de novo.",
+            "The connection to {server} was lost (nobody answers any more); check the network and try again." },
+            Problem::ConnectionLost(_) => say! { self,
+            "A conexão com {server} se perdeu (cortada no caminho ou do outro lado); tente de novo.",
+            "The connection to {server} was lost (cut off on the way or at the other side); try again." },
             Problem::NameRefused => say! { self,
             "O nome foi recusado.",
             "The name was refused." },

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::net::{give_up_within, plain_words};
@@ -99,12 +99,15 @@ pub enum Problem {
     /// Whoever answered did not ask for a name.
     #[error("not a chat server")]
     NoChatServer,
+    /// Whoever took the connection said nothing.
+    #[error("a silent server")]
+    Silent,
     /// The server closed without a `BYE`.
     #[error("connection closed")]
     ConnectionClosed,
     /// The connection broke.
     #[error("connection lost: {0}")]
-    ConnectionLost(String),
+    ConnectionLost(ErrorKind),
     /// The server did not accept the name, has said why, and nobody can be asked for another.
     #[error("name refused")]
     NameRefused,
@@ -167,9 +170,12 @@ impl Problem {
 /// it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
     let stream = Arc::new(connect(&options.host, options.port)?);
-    let saved = tcgetattr(io::stdin()).ok();
+    let in_terminal = !options.plain && io::stdin().is_terminal() && io::stdout().is_terminal();
+    let saved = tcgetattr(io::stdin()).ok().filter(|_| in_terminal);
     let (lang, server) = (options.lang, server_name(&options.host, options.port));
+    let leaving = stream.clone();
     let session = Arc::new(Session::new(move |ending| {
+        let _ = (&*leaving).write_all(b"/SAIR\n");
         restore(saved.as_ref());
         if let Some(sentence) = lang.ending(ending, &server) {
             let _ = writeln!(io::stderr(), "{sentence}");
@@ -177,11 +183,8 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     }));
     end_at_signals(&session)?;
 
-    let editor = if options.plain {
-        None
-    } else {
-        Prompt::editor(&session, options.color)
-    };
+    let editor = in_terminal.then(|| Prompt::editor(&session, options.color));
+    let editor = editor.flatten();
     let in_editor = editor.is_some();
     let (mut prompt, screen) = match editor {
         Some(editor) => editor,
@@ -213,6 +216,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         screen,
         is_interactive: io::stdin().is_terminal(),
         in_editor,
+        pasted: String::new(),
         burst: 0,
         burst_began: Instant::now(),
     };
@@ -225,7 +229,6 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         }
         Err(problem) => Some(Ending::Failed(problem)),
     };
-    session.notice();
     let ending = talk.leave(failed);
     drop(talk);
     let printing = prompt.close();
@@ -238,23 +241,24 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     Ok(ending)
 }
 
-/// Ends the session at SIGINT (in a terminal without editor: Ctrl-C), SIGTERM and SIGHUP.
+/// Ends the session at SIGINT (in a terminal without editor: Ctrl-C), SIGTERM, SIGHUP and SIGQUIT.
 ///
 /// It also gives SIGINT a handler before the editor puts the terminal into raw mode, which it
 /// does a moment before its own handler stands.
 fn end_at_signals(session: &Arc<Session>) -> Result<(), Problem> {
     let system = |error: io::Error| Problem::System(plain_words(&error));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(system)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(system)?;
     let session = session.clone();
     let wait = move || signals.forever().for_each(|_| session.end(Ending::Left));
     thread::Builder::new().spawn(wait).map_err(system)?;
     Ok(())
 }
 
-/// Puts the terminal back and ends paste mode, when the editor could not.
+/// Puts the terminal back and ends paste mode, when the editor could not; what was half shown may
+/// also have left it without line wrapping.
 fn restore(saved: Option<&Termios>) {
     if let Some(saved) = saved {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, saved);
-        let _ = io::stdout().write_all(b"\x1b[?2004l\r\n");
+        let _ = io::stdout().write_all(b"\x1b[?2004l\x1b[?7h\r\n");
     }
 }

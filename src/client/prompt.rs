@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustyline::completion::{Completer, Pair};
+use rustyline::completion::{Completer, Pair, longest_common_prefix};
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -21,6 +21,7 @@ use rustyline::{
 use super::Problem;
 use super::render::Screen;
 use super::session::Session;
+use crate::net::plain_words;
 use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};
 
 /// How many lines may wait to be printed above the line being edited.
@@ -62,10 +63,11 @@ pub enum Typed {
 }
 
 impl Prompt {
-    /// The line editor, and the screen above it. `None` where there is no terminal for it: it
-    /// needs one on both sides, and one that can move its cursor.
+    /// The line editor on this terminal, and the screen above it. `None` when the terminal cannot
+    /// move its cursor.
     pub fn editor(session: &Arc<Session>, color: bool) -> Option<(Prompt, Screen)> {
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        // Nothing is known of it then, not even whether it can move its cursor.
+        if std::env::var_os("TERM").is_none_or(|term| term.is_empty()) {
             return None;
         }
         let config = Config::builder()
@@ -109,7 +111,7 @@ impl Prompt {
         let input = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
         let (input, lines) = input()
             .and_then(|first| Ok((first, input()?)))
-            .map_err(|error| Problem::System(error.to_string()))?;
+            .map_err(|error| Problem::System(plain_words(&error)))?;
         let lines = LineReader::new(lines, LINE_LIMIT);
         Ok(Prompt::Plain { lines, input })
     }
@@ -123,11 +125,7 @@ impl Prompt {
                 }
                 let styled = format!("{}{prompt}{0:#}", anstyle::Style::new().bold());
                 match editor.readline(&(prompt, styled)) {
-                    Ok(text) => {
-                        // It fails only for a history in a file.
-                        let _ = editor.add_history_entry(&text);
-                        Typed::Lines(text)
-                    }
+                    Ok(text) => Typed::Lines(text),
                     Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                         Typed::NotUtf8
                     }
@@ -138,6 +136,14 @@ impl Prompt {
                 }
             }
             Prompt::Plain { lines, input } => read_plain(session, lines, input),
+        }
+    }
+
+    /// Remembers what was said, for the Up key.
+    pub fn remember(&mut self, said: &str) {
+        if let Prompt::Editor { editor, .. } = self {
+            // It fails only for a history in a file.
+            let _ = editor.add_history_entry(said);
         }
     }
 
@@ -183,11 +189,11 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
 /// while somebody searches the history.
 fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waiting: &AtomicUsize) {
     while let Ok(mut lines) = queue.recv() {
-        let mut batches = 1;
-        for more in queue.try_iter().take(AT_ONCE) {
-            lines += &more;
-            batches += 1;
-        }
+        queue
+            .try_iter()
+            .take(AT_ONCE)
+            .for_each(|more| lines += &more);
+        let bytes = lines.len();
         // The second shows nothing, but waits until the editor has taken the first.
         let printed = printer
             .print(lines.clone())
@@ -196,7 +202,7 @@ fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waitin
             // The editor has ended before it took them; nothing is lost.
             let _ = io::stdout().lock().write_all(lines.as_bytes());
         }
-        waiting.fetch_sub(batches, Ordering::Release);
+        waiting.fetch_sub(bytes, Ordering::Release);
     }
 }
 
@@ -230,10 +236,19 @@ impl Completer for Completion {
                 .others
                 .iter()
                 .filter(|name| fold(name.as_str()).starts_with(&begun));
-            fitting
-                .take(CANDIDATES)
+            let mut names: Vec<Pair> = fitting
                 .map(|name| candidate(name.as_str(), behind))
-                .collect()
+                .collect();
+            // Those that are not listed still have a say in what they all begin with.
+            let common = longest_common_prefix(&names).unwrap_or_default().to_owned();
+            if names.len() > CANDIDATES {
+                names.truncate(CANDIDATES);
+                names.push(Pair {
+                    display: "…".to_owned(),
+                    replacement: common,
+                });
+            }
+            names
         };
         Ok((start, candidates))
     }

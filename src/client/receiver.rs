@@ -28,7 +28,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
             Ok(0) => return Ending::Failed(Problem::ConnectionClosed),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Ending::Failed(Problem::ConnectionLost(plain_words(&error))),
+            Err(error) => return Ending::Failed(Problem::ConnectionLost(error.kind())),
         }
         // What came together is shown with one write.
         let mut batch = String::new();

@@ -1,11 +1,12 @@
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{Ansi256Color, AnsiColor, Style};
 use unicode_width::UnicodeWidthChar;
 
@@ -24,6 +25,9 @@ pub enum Bell {
     All,
 }
 
+/// How many bytes may wait to be shown before no more are taken from the server.
+const MOST_WAITING: usize = 4 * 1024 * 1024;
+
 /// How long the end waits for the last lines to be shown.
 const SETTLING: Duration = Duration::from_millis(50);
 
@@ -35,7 +39,7 @@ pub enum Screen {
     /// To the thread that prints above the line being edited.
     AboveEditor {
         printer: SyncSender<String>,
-        /// How many batches it has been sent and not yet shown.
+        /// How many bytes it has been sent and not yet shown.
         waiting: Arc<AtomicUsize>,
     },
 }
@@ -51,7 +55,10 @@ impl Screen {
                 stdout.flush()
             }
             Screen::AboveEditor { printer, waiting } => {
-                waiting.fetch_add(1, Ordering::Relaxed);
+                while waiting.load(Ordering::Acquire) > MOST_WAITING {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                waiting.fetch_add(lines.len(), Ordering::Relaxed);
                 let sent = printer.send(lines);
                 sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
             }
@@ -73,7 +80,14 @@ impl Screen {
     pub fn complain(&self, line: String) {
         // There is nowhere to complain that a complaint could not be shown.
         let _ = match self {
-            Screen::Plain => io::stderr().write_all(line.as_bytes()),
+            Screen::Plain => {
+                let stderr = io::stderr();
+                let choice = match stderr.is_terminal() {
+                    true => ColorChoice::AlwaysAnsi,
+                    false => ColorChoice::Never,
+                };
+                AutoStream::new(stderr, choice).write_all(line.as_bytes())
+            }
             Screen::AboveEditor { .. } => self.show(line),
         };
     }
@@ -91,6 +105,17 @@ pub struct Painter {
     pub bell: Bell,
     pub session: Arc<Session>,
 }
+
+/// A terminal that takes a character for wider than we do would go on in the first column, where
+/// somebody else's line could begin. Without DECAWM it cuts the row off instead.
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
+/// How wide a terminal is that does not say it.
+const USUAL_WIDTH: usize = 80;
+
+/// A terminal that is narrower shows less.
+const NARROWEST: usize = 10;
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -170,7 +195,9 @@ impl Painter {
         };
         let mut found = false;
         for piece in words(text.as_str()) {
-            let is_me = piece.trim_matches(['-', '_']).parse() == Ok(me.clone());
+            let is_me = [piece, piece.trim_matches(['-', '_'])]
+                .iter()
+                .any(|word| word.parse() == Ok(me.clone()));
             found |= is_me;
             let style = if is_me { MENTION } else { Style::new() };
             spans.push(Span(style, piece.to_owned()));
@@ -186,14 +213,19 @@ impl Painter {
             indent += stamp.len();
             spans.insert(0, Span(DIM, stamp));
         }
-        let width = self.wraps.then(terminal_size::terminal_size).flatten();
-        let columns = width.map_or(usize::MAX, |(width, _)| {
-            usize::from(width.0).max(2 * indent + 2) - 1
-        });
+        let columns = match terminal_size::terminal_size() {
+            _ if !self.wraps => usize::MAX,
+            Some((width, _)) => usize::from(width.0).max(NARROWEST) - 1,
+            None => USUAL_WIDTH - 1,
+        };
+        let indent = indent.min(columns / 2);
         let whole: String = spans.iter().map(|Span(_, text)| text.as_str()).collect();
         let mut breaks = breaks(&whole, columns, indent).into_iter().peekable();
         let mut at = 0;
         let mut lines = String::new();
+        if self.wraps {
+            lines.push_str(NO_WRAP);
+        }
         for Span(style, text) in spans {
             let style = if self.color { style } else { Style::new() };
             lines.push_str(&style.render().to_string());
@@ -206,6 +238,9 @@ impl Painter {
                 at += c.len_utf8();
             }
             lines.push_str(&style.render_reset().to_string());
+        }
+        if self.wraps {
+            lines.push_str(WRAP);
         }
         lines.push('\n');
         lines
@@ -255,6 +290,17 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// How many columns a terminal takes for `c` at most. Of what Unicode gives no width, only the
+/// common marks and the joiners have none everywhere.
+fn width(c: char) -> usize {
+    match c {
+        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{64b}'..='\u{65f}' => 0,
+        '\u{200c}' | '\u{200d}' => 0,
+        '\u{3248}'..='\u{324f}' => 2,
+        c => c.width().unwrap_or(0).max(1),
+    }
+}
+
 /// Where to break `line` so that no row is wider than `columns`, later rows being indented:
 /// before a word, or inside one that is wider than a row.
 fn breaks(line: &str, columns: usize, indent: usize) -> Vec<usize> {
@@ -262,7 +308,7 @@ fn breaks(line: &str, columns: usize, indent: usize) -> Vec<usize> {
     // The column after the characters so far, and where the word in progress began.
     let (mut column, mut word, mut word_column) = (0, 0, 0);
     for (at, c) in line.char_indices() {
-        let width = c.width().unwrap_or(0);
+        let width = width(c);
         if column + width > columns {
             let begins_row = word_column <= indent;
             let (from, from_column) = if begins_row {

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,14 @@ const NUDGE: Duration = Duration::from_millis(25);
 /// When it has not noticed by then, it never will.
 const LAST_RESORT: Duration = Duration::from_secs(1);
 
-/// Puts the terminal back and says how it ended, when the stdin loop cannot.
-type LastResort = Box<dyn Fn(&Ending) + Send>;
+/// How long that may take: the terminal may stand still.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// How many names are known at most, so that no server can fill the memory with them.
+const MOST_NAMES: usize = 4096;
+
+/// Leaves, puts the terminal back and says how it ended, when the stdin loop cannot.
+type LastResort = Arc<Mutex<dyn Fn(&Ending) + Send>>;
 
 /// What the client's threads share: what they know of the room, and how it ends.
 pub struct Session {
@@ -27,7 +33,7 @@ pub struct Session {
     changed: Condvar,
     stdin_loop: Pthread,
     has_noticed: AtomicBool,
-    last_resort: Mutex<LastResort>,
+    last_resort: LastResort,
 }
 
 /// What a session knows.
@@ -41,7 +47,7 @@ pub struct Known {
     pub is_asked: bool,
     /// How often the server has refused something, or renamed us.
     pub answers: usize,
-    /// Who last wrote to us privately.
+    /// Who last wrote to us privately, while they are here.
     pub correspondent: Option<Username>,
     /// Who is here but us, the most recently heard first.
     pub others: VecDeque<Username>,
@@ -52,15 +58,15 @@ pub struct Known {
 }
 
 impl Session {
-    /// Of the calling thread, which is to run the stdin loop. `last_resort` puts the terminal
-    /// back if that loop cannot.
+    /// Of the calling thread, which is to run the stdin loop. `last_resort` is for when that loop
+    /// cannot be freed.
     pub fn new(last_resort: impl Fn(&Ending) + Send + 'static) -> Self {
         Session {
             known: Mutex::default(),
             changed: Condvar::new(),
             stdin_loop: pthread_self(),
             has_noticed: AtomicBool::new(false),
-            last_resort: Mutex::new(Box::new(last_resort)),
+            last_resort: Arc::new(Mutex::new(last_resort)),
         }
     }
 
@@ -117,9 +123,14 @@ impl Session {
         let deadline = Instant::now() + LAST_RESORT;
         while !self.has_noticed.load(Ordering::Acquire) {
             if Instant::now() > deadline {
-                let last_resort = self.last_resort.lock();
-                last_resort.unwrap_or_else(PoisonError::into_inner)(&ending);
-                process::exit(ending.exit_code().into());
+                let code = ending.exit_code().into();
+                let last_resort = self.last_resort.clone();
+                // Where there is no thread for it either, the program ends without.
+                let _ = thread::Builder::new().spawn(move || {
+                    last_resort.lock().unwrap_or_else(PoisonError::into_inner)(&ending);
+                });
+                thread::sleep(LAST_WORDS);
+                process::exit(code);
             }
             // It interrupts whatever the loop waits in; its handler does nothing else.
             let _ = pthread_kill(self.stdin_loop, Signal::SIGINT);
@@ -127,7 +138,7 @@ impl Session {
         }
     }
 
-    /// Says that the stdin loop waits for input no more.
+    /// Says that the stdin loop waits no more, neither for input nor for a server to take it.
     pub fn notice(&self) {
         self.has_noticed.store(true, Ordering::Release);
     }
@@ -146,7 +157,11 @@ impl Known {
                 self.hear(from);
                 self.correspondent = Some(from.clone());
             }
-            Event::Leave(name, _) => self.others.retain(|other| other != name),
+            Event::Leave(name, _) => {
+                self.others.retain(|other| other != name);
+                // The next of that name may be somebody else.
+                self.correspondent.take_if(|known| known == name);
+            }
             Event::Renamed(old, new) => {
                 self.answers += usize::from(Some(old) == self.me.as_ref());
                 for known in [&mut self.me, &mut self.correspondent]
@@ -168,6 +183,7 @@ impl Known {
                         self.others.push_back(name.clone());
                     }
                 }
+                self.others.truncate(MOST_NAMES);
             }
             _ => {}
         }
@@ -178,6 +194,7 @@ impl Known {
         if self.others.front() != Some(name) {
             self.others.retain(|other| other != name);
             self.others.push_front(name.clone());
+            self.others.truncate(MOST_NAMES);
         }
     }
 }

@@ -1,4 +1,5 @@
-use std::io::Write;
+use std::io::{self, Write};
+use std::mem;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::render::{Painter, Screen};
 use super::session::{Known, Session};
 use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
 use crate::net::take_any_time;
-use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Username, UsernameError};
+use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Text, Username, UsernameError};
 
 /// How long a server may take to ask for a name before it is taken for something else.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ pub struct Talk<'a> {
     pub screen: Screen,
     pub is_interactive: bool,
     pub in_editor: bool,
+    /// What was pasted behind the name.
+    pub pasted: String,
     /// How many bytes were sent since …
     pub burst: usize,
     pub burst_began: Instant,
@@ -41,20 +44,24 @@ impl Talk<'_> {
         let mut given = given;
         let is_over = |known: &Known| known.is_asked || known.ending.is_some();
         if !self.session.wait_until(GREETING_PATIENCE, is_over) {
-            return Err(Problem::NoChatServer);
+            return Err(Problem::Silent);
         }
         loop {
             let name = match given.take() {
                 Some(name) => name,
                 None => {
                     if self.is_interactive && !self.in_editor {
-                        self.remark(lang.name_prompt().trim_end().to_owned());
+                        // Whoever sits there has to see it, wherever the lines go.
+                        let _ = writeln!(io::stderr(), "{}", lang.name_prompt().trim_end());
                     }
                     let typed = match prompt.read(self.session, &lang.name_prompt()) {
                         Typed::End => return Ok(false),
                         Typed::Lines(line) if asks_to_quit(&line) => return Ok(false),
-                        // A name pasted with its line end is one line too.
-                        Typed::Lines(line) => line.lines().next().unwrap_or("").parse(),
+                        Typed::Lines(lines) => {
+                            let (name, behind) = lines.split_once('\n').unwrap_or((&lines, ""));
+                            self.pasted += behind;
+                            name.trim().parse()
+                        }
                         Typed::TooLong => Err(UsernameError::TooLong),
                         Typed::NotUtf8 => Err(UsernameError::Invalid("\u{fffd}".to_owned())),
                     };
@@ -89,11 +96,18 @@ impl Talk<'_> {
             // For completion, and to know whom one speaks to.
             self.send("/quem");
         }
+        for line in mem::take(&mut self.pasted).lines() {
+            if asks_to_quit(line) {
+                return;
+            }
+            self.say(line);
+        }
         while !self.session.is_ending() {
             let name = self.session.known().me.clone();
             let name = name.map_or_else(String::new, |name| name.to_string());
             match prompt.read(self.session, &format!("{name}> ")) {
                 Typed::Lines(lines) => {
+                    prompt.remember(&lines);
                     for line in lines.split('\n') {
                         if asks_to_quit(line) {
                             return;
@@ -139,7 +153,8 @@ impl Talk<'_> {
             }
             Ok(Some(_)) => self.send(line),
             Err(CommandError::Unknown(typed)) => {
-                self.complain(lang.unknown_command(typed, nearest_command(typed)));
+                let shown = Text::new(typed);
+                self.complain(lang.unknown_command(shown.as_str(), nearest_command(typed)));
             }
             Err(CommandError::MissingArgument(typed)) => {
                 self.complain(lang.missing_argument(typed));
@@ -167,8 +182,10 @@ impl Talk<'_> {
     /// sent has to be delivered before, however long that takes.
     pub fn leave(&mut self, failed: Option<Ending>) -> Ending {
         if !self.session.known().is_disconnected {
+            // A server that takes nothing may let this wait; whoever wants to go need not.
             self.send("/SAIR");
         }
+        self.session.notice();
         let is_over = self
             .session
             .wait_until(ANSWER_PATIENCE, |known| known.is_disconnected);
@@ -182,10 +199,6 @@ impl Talk<'_> {
 
     fn complain(&self, sentence: String) {
         self.screen.complain(self.painter.problem(sentence));
-    }
-
-    fn remark(&self, sentence: String) {
-        let _ = self.screen.show(self.painter.remark(sentence));
     }
 }
 

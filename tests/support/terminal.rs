@@ -68,10 +68,18 @@ impl Terminal {
         let (source, theirs) = (pty.clone(), seen.clone());
         thread::spawn(move || {
             let mut bytes = [0; 64 * 1024];
+            let mut unseen = Vec::new();
             // At the end, Linux gives an error: nobody has the other side open.
             while let Ok(length @ 1..) = (&*source).read(&mut bytes) {
+                unseen.extend_from_slice(&bytes[..length]);
+                // The parser loses what stands before a character that comes in two pieces.
+                let whole = match str::from_utf8(&unseen) {
+                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                    _ => unseen.len(),
+                };
                 let mut seen = theirs.0.lock().unwrap();
-                seen.parser.process(&bytes[..length]);
+                seen.parser.process(&unseen[..whole]);
+                unseen.drain(..whole);
                 seen.bytes.extend_from_slice(&bytes[..length]);
                 theirs.1.notify_all();
             }
