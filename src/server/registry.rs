@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 
 use super::connection::Connection;
 use super::delivery::Delivery;
@@ -33,8 +32,6 @@ struct Pending {
     outboxes: Vec<Outbox>,
     /// Of all of them.
     size: usize,
-    /// Whether several had something in the last delivery.
-    is_crowded: bool,
     closed: bool,
 }
 
@@ -96,15 +93,11 @@ impl Registry {
             return;
         }
         pending.closed = matches!(outbox.posts.last(), Some(Post::Close { .. }));
-        let (is_first, is_crowded) = (pending.outboxes.is_empty(), pending.is_crowded);
+        let is_first = pending.outboxes.is_empty();
         pending.size += outbox.size;
         pending.outboxes.push(outbox);
         drop(pending);
         if is_first {
-            // Where many talk, others who are ready get to add their lines to this delivery.
-            if is_crowded {
-                thread::yield_now();
-            }
             self.deliver();
         }
     }
@@ -113,7 +106,6 @@ impl Registry {
         let mut seats = lock(&self.seats);
         let mut pending = lock(&self.queue.pending);
         let outboxes = mem::take(&mut pending.outboxes);
-        pending.is_crowded = outboxes.len() > 1;
         let was_full = mem::take(&mut pending.size) >= QUEUE_LIMIT;
         drop(pending);
         if was_full {
@@ -137,7 +129,7 @@ impl Registry {
     /// Panics with every lock held, as no code here should.
     pub fn poison(&self) {
         let registry = self.clone();
-        let panicked = thread::spawn(move || {
+        let panicked = std::thread::spawn(move || {
             let _seats = lock(&registry.seats);
             let _pending = lock(&registry.queue.pending);
             panic!("a test wants to see poisoned locks");
