@@ -33,6 +33,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
         // What came together is shown with one write.
         let mut batch = String::new();
         while let Some(line) = lines.next_line() {
+            // No server of this protocol sends a line that is too long or not UTF-8.
             let Line::Text(line) = line else { continue };
             let Ok(event) = line.parse::<Event>() else {
                 if !session.known().is_greeted {

@@ -68,7 +68,7 @@ pub struct Admission<'a> {
     door: &'a Door,
     address: IpAddr,
     /// What to send it off with, when there is no place.
-    pub refusal: Option<Farewell>,
+    pub farewell: Option<Farewell>,
 }
 
 impl Door {
@@ -89,14 +89,14 @@ impl Door {
         let address = counted_as(ip);
         let mut count = lock(&self.count);
         let theirs = count.inside.iter().filter(|&&other| other == address);
-        let refusal = if count.inside.len() >= self.max_clients {
+        let farewell = if count.inside.len() >= self.max_clients {
             Some(Farewell::ServerFull)
         } else if self.max_per_address != 0 && theirs.count() >= self.max_per_address {
             Some(Farewell::TooManyConnections)
         } else {
             None
         };
-        match refusal {
+        match farewell {
             None => count.inside.push(address),
             Some(farewell) if count.refused >= MOST_REFUSALS => return Err(farewell),
             Some(_) => count.refused += 1,
@@ -104,7 +104,7 @@ impl Door {
         Ok(Admission {
             door: self,
             address,
-            refusal,
+            farewell,
         })
     }
 
@@ -121,7 +121,7 @@ impl Door {
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         let mut count = lock(&self.door.count);
-        if self.refusal.is_some() {
+        if self.farewell.is_some() {
             count.refused -= 1;
         } else if let Some(at) = count.inside.iter().position(|&ip| ip == self.address) {
             count.inside.swap_remove(at);
@@ -181,7 +181,7 @@ mod tests {
         let mut inside = Vec::new();
         let mut admit = |ip: &str| {
             inside.push(door.admit(ip.parse().unwrap()).unwrap());
-            inside.last().unwrap().refusal
+            inside.last().unwrap().farewell
         };
         assert_eq!(admit("2001:db8::1"), None);
         assert_eq!(admit("2001:db8::2"), Some(Farewell::TooManyConnections));
@@ -199,9 +199,9 @@ mod tests {
         let ip = IpAddr::from([192, 0, 2, 1]);
         for _ in 0..3 {
             let first = door.admit(ip).unwrap();
-            assert_eq!(first.refusal, None);
+            assert_eq!(first.farewell, None);
             let second = door.admit(ip).unwrap();
-            assert_eq!(second.refusal, Some(Farewell::ServerFull));
+            assert_eq!(second.farewell, Some(Farewell::ServerFull));
         }
         door.wait_until_empty(Duration::ZERO);
         assert!(lock(&door.count).inside.is_empty());

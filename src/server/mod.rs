@@ -189,7 +189,7 @@ impl Server {
 
     /// What fails in here ends this session only.
     fn serve(&self, connection: &Arc<Connection>, admission: Admission) {
-        let served = panic::catch_unwind(AssertUnwindSafe(|| match admission.refusal {
+        let served = panic::catch_unwind(AssertUnwindSafe(|| match admission.farewell {
             None => session::serve(self, connection),
             Some(farewell) => session::say_farewell(connection, farewell),
         }));
