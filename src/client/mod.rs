@@ -4,6 +4,7 @@ pub mod lang;
 mod prompt;
 mod receiver;
 mod render;
+mod screen;
 mod session;
 mod talk;
 
@@ -23,7 +24,8 @@ use crate::protocol::{Farewell, Username, UsernameError};
 use lang::Lang;
 use prompt::Prompt;
 pub use render::Bell;
-use render::{Painter, Screen};
+use render::Painter;
+use screen::Screen;
 use session::Session;
 use talk::Talk;
 

@@ -19,7 +19,7 @@ use rustyline::{
 };
 
 use super::Problem;
-use super::render::Screen;
+use super::screen::Screen;
 use super::session::Session;
 use crate::net::plain_words;
 use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};

@@ -2,7 +2,8 @@ use std::io::{self, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use super::render::{Painter, Screen};
+use super::render::Painter;
+use super::screen::Screen;
 use super::session::Session;
 use super::{Ending, Problem};
 use crate::net::plain_words;

@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::prompt::{Prompt, Typed};
-use super::render::{Painter, Screen};
+use super::render::Painter;
+use super::screen::Screen;
 use super::session::{Known, Session};
 use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
 use crate::net::take_any_time;

@@ -1,16 +1,16 @@
 //! The server: binds, accepts, gives each client a thread, and shuts down.
 
+mod answers;
 mod connection;
 mod delivery;
 mod limits;
+mod listen;
 mod outbox;
 mod registry;
 mod session;
 
 use std::io::{self, ErrorKind};
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,16 +18,14 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use crate::net::plain_words;
 use crate::protocol::Farewell;
 use connection::Connection;
 use limits::{Admission, Door};
+pub use listen::BindError;
 use registry::Registry;
-
-/// How many connections the kernel holds for us until they are accepted.
-const BACKLOG: i32 = 1024;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -57,36 +55,6 @@ pub struct Options {
     pub keepalive: Duration,
 }
 
-/// Why the server cannot listen.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Not an address or a host name with a port, or the name has no address.
-    #[error("{address:?} is no address to listen on ({reason}); give one like 0.0.0.0:50001")]
-    Unresolvable {
-        /// As given.
-        address: String,
-        /// In the words of the resolver.
-        reason: String,
-    },
-    /// Another program listens there.
-    #[error("{0} is in use by another program; choose another port, or stop that program")]
-    InUse(SocketAddr),
-    /// No interface of this machine has the address.
-    #[error("{0} is not an address of this machine; 0.0.0.0 stands for all it has")]
-    NotOurs(SocketAddr),
-    /// The port is reserved.
-    #[error("no permission to listen on {0}; choose a port from 1024 on")]
-    NoPermission(SocketAddr),
-    /// Anything else.
-    #[error("cannot listen on {address}: {reason}")]
-    Other {
-        /// Where.
-        address: SocketAddr,
-        /// In the words of the system.
-        reason: String,
-    },
-}
-
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
 /// another thread.
 pub struct Server {
@@ -102,30 +70,15 @@ impl Server {
     /// Listens on `address`: an IP address or a host name, and a port; port 0 is any free one. Of
     /// several addresses of a host, the first that can be had.
     pub fn bind(address: &str, options: Options) -> Result<Server, BindError> {
-        let unresolvable = |reason: String| BindError::Unresolvable {
-            address: address.to_owned(),
-            reason,
-        };
-        let candidates = address
-            .to_socket_addrs()
-            .map_err(|e| unresolvable(e.to_string()))?;
-        let mut failure = unresolvable("it has no address".to_owned());
-        for candidate in candidates {
-            match listen(candidate).and_then(|listener| Ok((listener.local_addr()?, listener))) {
-                Ok((address, listener)) => {
-                    return Ok(Server {
-                        listener,
-                        address,
-                        registry: Registry::default(),
-                        door: Door::new(options.max_clients, options.max_per_address),
-                        options,
-                        closing: AtomicBool::new(false),
-                    });
-                }
-                Err(error) => failure = BindError::new(candidate, &error),
-            }
-        }
-        Err(failure)
+        let (listener, address) = listen::bind(address)?;
+        Ok(Server {
+            listener,
+            address,
+            registry: Registry::default(),
+            door: Door::new(options.max_clients, options.max_per_address),
+            options,
+            closing: AtomicBool::new(false),
+        })
     }
 
     /// Where it listens, with the true port when 0 was asked for.
@@ -221,35 +174,6 @@ impl Server {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
-}
-
-impl BindError {
-    fn new(address: SocketAddr, error: &io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::AddrInUse => BindError::InUse(address),
-            ErrorKind::AddrNotAvailable => BindError::NotOurs(address),
-            ErrorKind::PermissionDenied => BindError::NoPermission(address),
-            _ => BindError::Other {
-                address,
-                reason: plain_words(error),
-            },
-        }
-    }
-}
-
-/// The standard library's listener has a backlog of 128, too short for a room that comes in at
-/// once.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A restarted server gets its port back while old connections are in TIME_WAIT.
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 /// Whether accepting failed for something the other side did (accept(2)), so that the next may
