@@ -105,6 +105,21 @@ fn a_flooder_that_is_gone_is_found_when_something_is_said_to_it() {
 }
 
 #[test]
+fn a_flooder_that_has_only_closed_its_side_is_heard_to_the_end() {
+    let server = Server::start(&["--rate", "50", "--burst", "5"]);
+    let mut reader = server.join("reader");
+    let mut flooder = server.join("flooder");
+    reader.expect("JOIN flooder");
+    let flood: String = (0..60).map(|n| format!("{n}\n")).collect();
+    flooder.send_bytes(flood.as_bytes());
+    flooder.half_close();
+    reader.send("oi");
+    (0..60).for_each(|n| reader.expect(&format!("MSG flooder {n}")));
+    reader.expect("LEAVE flooder lost");
+    flooder.wait_for("MSG reader oi");
+}
+
+#[test]
 fn a_half_line_of_a_connection_that_is_reset_is_not_said() {
     let server = Server::start(&[]);
     let mut reader = server.join("reader");
