@@ -190,9 +190,7 @@ fn start_with_log(log: Stdio) -> Server {
 fn chat_and_end(mut server: Server) {
     let mut ana = server.join("ana");
     for n in 0..20 {
-        let mut other = server.join(&format!("p{n}"));
-        other.send("/SAIR");
-        other.wait_for("BYE quit");
+        server.join(&format!("p{n}")).quit();
     }
     let mut bia = server.join("bia");
     assert_well(&server, &mut ana, &mut bia);
@@ -225,9 +223,7 @@ fn a_log_that_stands_still() {
             let server = &server;
             scope.spawn(move || {
                 for n in 0..700 {
-                    let mut peer = server.join(&format!("t{thread}-{n}"));
-                    peer.send("/SAIR");
-                    peer.wait_for("BYE quit");
+                    server.join(&format!("t{thread}-{n}")).quit();
                 }
             });
         }
@@ -238,9 +234,9 @@ fn a_log_that_stands_still() {
     // Once it moves on, it shows who comes again.
     let log = Output::collect(reader);
     wait_until("the log goes on", || {
-        server.join("bia").reset();
+        server.join("bia").quit();
         log.so_far().contains("bia joined")
     });
-    drop(ana);
+    ana.quit();
     chat_and_end(server);
 }

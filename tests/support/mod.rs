@@ -229,6 +229,13 @@ impl Peer {
         self.wait_for("ERR unknown-command /sync")
     }
 
+    /// Leaves; the name is free again.
+    #[track_caller]
+    pub fn quit(mut self) {
+        self.send("/SAIR");
+        self.wait_for("BYE quit");
+    }
+
     /// Closes with a reset, as a machine does that was switched off and on again.
     pub fn reset(self) {
         let socket = socket2::SockRef::from(&self.stream);
