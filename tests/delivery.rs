@@ -307,7 +307,10 @@ fn a_torn_line_is_never_followed_by_another() {
     // Each time, everyone is torn off somewhere.
     for heard in (0..15).flat_map(|_| talk_too_much(&text)) {
         let lines: Vec<&str> = heard.split_inclusive('\n').collect();
-        let (_torn, whole) = lines.split_last().expect("they heard something");
+        // One or the other is cut off before anything has arrived.
+        let Some((_torn, whole)) = lines.split_last() else {
+            continue;
+        };
         for line in whole {
             let is_said = line.starts_with("MSG p") && line.get(8..) == Some(&text);
             let is_event = line.starts_with("JOIN p") || line.starts_with("LEAVE p");

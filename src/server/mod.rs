@@ -15,7 +15,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
 use socket2::SockRef;
@@ -29,6 +29,9 @@ use registry::Registry;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long accepting has to have gone well before a failure is told again.
+const EPISODE: Duration = Duration::from_secs(1);
 
 /// How long those in the room may take to close their side once the server has said farewell.
 const GRACE: Duration = Duration::from_secs(1);
@@ -90,24 +93,23 @@ impl Server {
     /// [`shut_down`](Self::shut_down), when all of them have ended.
     pub fn run(&self) {
         thread::scope(|scope| {
-            // What is told once an episode is told again after a success.
-            let mut failing = false;
+            let mut failed: Option<Instant> = None;
             while let (accepted, false) = (self.listener.accept(), self.is_closing()) {
                 let received =
                     accepted.and_then(|(stream, peer)| self.receive(scope, stream, peer));
                 match received {
-                    Ok(()) => failing = false,
+                    Ok(()) => {}
                     Err(error) if is_peers_fault(&error) => {
                         debug!("a client did not wait: {error}")
                     }
                     Err(error) => {
-                        if !failing {
+                        if failed.is_none_or(|last| last.elapsed() > EPISODE) {
                             warn!(
                                 "cannot take in more clients for now: {}",
                                 plain_words(&error)
                             );
                         }
-                        failing = true;
+                        failed = Some(Instant::now());
                         thread::sleep(BACK_OFF);
                     }
                 }
