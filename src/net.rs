@@ -24,13 +24,13 @@ pub fn give_up_within(patience: Duration, stream: &TcpStream) -> io::Result<()> 
         .with_retries(6);
     socket.set_tcp_keepalive(&probes)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(patience / 2))?;
+    socket.set_tcp_user_timeout(Some((patience / 2).max(second)))?;
     Ok(())
 }
 
-/// Lets data wait on `stream` for as long as it takes: a server that slows down a flood keeps its
-/// window closed, which `TCP_USER_TIMEOUT` counts as silence. A peer that vanishes is then found
-/// while nothing waits.
+/// Lets data wait on `stream` for as long as it takes, from now on: a server that slows down a flood
+/// keeps its window closed, which `TCP_USER_TIMEOUT` counts as silence. A peer that vanishes is then
+/// found in time only while nothing waits.
 pub fn take_any_time(stream: &TcpStream) {
     // It can fail only where it could not be set.
     #[cfg(target_os = "linux")]

@@ -11,13 +11,16 @@ mod talk;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::process;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc::MSG_DONTWAIT;
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
+use socket2::SockRef;
 
 use crate::net::{give_up_within, plain_words};
 use crate::protocol::{Farewell, Username, UsernameError};
@@ -37,6 +40,9 @@ const KEEPALIVE: Duration = Duration::from_secs(45);
 
 /// How long to wait for the answer to `/SAIR` or `/nome` while a person sits there.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long the last lines may take to be shown.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How the client is to be.
 pub struct Options {
@@ -177,7 +183,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let (lang, server) = (options.lang, server_name(&options.host, options.port));
     let leaving = stream.clone();
     let session = Arc::new(Session::new(move |ending| {
-        let _ = (&*leaving).write_all(b"/SAIR\n");
+        let _ = SockRef::from(&*leaving).send_with_flags(b"/SAIR\n", MSG_DONTWAIT);
         restore(saved.as_ref());
         if let Some(sentence) = lang.ending(ending, &server) {
             let _ = writeln!(io::stderr(), "{sentence}");
@@ -219,7 +225,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         is_interactive: io::stdin().is_terminal(),
         in_editor,
         pasted: String::new(),
-        burst: 0,
+        burst: (0, 0),
         burst_began: Instant::now(),
     };
     let failed = match talk.introduce(&mut prompt, options.username) {
@@ -238,7 +244,17 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let _ = stream.shutdown(Shutdown::Both);
     if session.wait_until(ANSWER_PATIENCE, |known| known.is_disconnected) {
         let _ = receiving.join();
-        printing.map(JoinHandle::join);
+        let deadline = Instant::now() + LAST_LINES;
+        while printing
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            if Instant::now() > deadline {
+                // The terminal stands still; whatever else is said would wait for it too.
+                process::exit(ending.exit_code().into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
     Ok(ending)
 }

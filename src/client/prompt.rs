@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
@@ -24,10 +24,7 @@ use super::session::Session;
 use crate::net::plain_words;
 use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};
 
-/// How many lines may wait to be printed above the line being edited.
-const WAITING: usize = 4096;
-
-/// How many of them are printed at once: one by one, each would redraw the line being edited.
+/// How many of what waits to be printed is printed at once: one by one, each would redraw the line being edited.
 const AT_ONCE: usize = 1000;
 
 /// A line up, and down again.
@@ -89,7 +86,7 @@ impl Prompt {
         let printer = editor.create_external_printer().ok()?;
         // Without a helper, rustyline shows the prompt without its colours.
         editor.set_helper(Some(Completion(session.clone())));
-        let (sender, queue) = sync_channel(WAITING);
+        let (sender, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let shown = waiting.clone();
         let printing = thread::Builder::new()

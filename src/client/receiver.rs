@@ -25,6 +25,7 @@ pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, scr
 fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: &Screen) -> Ending {
     let mut lines = LineReader::new(stream.by_ref(), EVENT_LIMIT);
     loop {
+        screen.wait_for_room();
         match lines.fill() {
             Ok(0) => return Ending::Failed(Problem::ConnectionClosed),
             Ok(_) => {}

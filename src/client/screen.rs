@@ -1,7 +1,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub enum Screen {
     Plain,
     /// To the thread that prints above the line being edited.
     AboveEditor {
-        printer: SyncSender<String>,
+        printer: Sender<String>,
         /// How many bytes it has been sent and not yet shown.
         waiting: Arc<AtomicUsize>,
     },
@@ -37,12 +37,19 @@ impl Screen {
                 stdout.flush()
             }
             Screen::AboveEditor { printer, waiting } => {
-                while waiting.load(Ordering::Acquire) > MOST_WAITING {
-                    thread::sleep(Duration::from_millis(1));
-                }
                 waiting.fetch_add(lines.len(), Ordering::Relaxed);
                 let sent = printer.send(lines);
                 sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+            }
+        }
+    }
+
+    /// Waits while much waits to be shown. MUST NOT be called by the stdin loop: the editor shows
+    /// nothing until that loop reads on.
+    pub fn wait_for_room(&self) {
+        if let Screen::AboveEditor { waiting, .. } = self {
+            while waiting.load(Ordering::Acquire) > MOST_WAITING {
+                thread::sleep(Duration::from_millis(1));
             }
         }
     }

@@ -14,9 +14,12 @@ use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Text, Usernam
 /// How long a server may take to ask for a name before it is taken for something else.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many bytes sent within [`KEEPALIVE`] are a flood, which a server may slow down for minutes;
-/// far below what it takes before it has to.
-const FLOOD: usize = 16 * 1024;
+/// What is more than one of these within [`KEEPALIVE`] is a flood, which a server may slow down for
+/// minutes: bytes, far fewer than it takes before it has to, …
+const FLOOD_BYTES: usize = 16 * 1024;
+
+/// … and lines, one a second: no server takes fewer.
+const FLOOD_LINES: usize = KEEPALIVE.as_secs() as usize;
 
 /// The stdin loop's side of the session.
 pub struct Talk<'a> {
@@ -28,8 +31,8 @@ pub struct Talk<'a> {
     pub in_editor: bool,
     /// What was pasted behind the name.
     pub pasted: String,
-    /// How many bytes were sent since …
-    pub burst: usize,
+    /// How many lines and bytes were sent since …
+    pub burst: (usize, usize),
     pub burst_began: Instant,
 }
 
@@ -57,10 +60,12 @@ impl Talk<'_> {
                     }
                     let typed = match prompt.read(self.session, &lang.name_prompt()) {
                         Typed::End => return Ok(false),
-                        Typed::Lines(line) if asks_to_quit(&line) => return Ok(false),
                         Typed::Lines(lines) => {
                             let (name, behind) = lines.split_once('\n').unwrap_or((&lines, ""));
-                            self.pasted += behind;
+                            if asks_to_quit(name) {
+                                return Ok(false);
+                            }
+                            self.pasted = behind.to_owned();
                             name.trim().parse()
                         }
                         Typed::TooLong => Err(UsernameError::TooLong),
@@ -169,10 +174,11 @@ impl Talk<'_> {
             return self.complain(self.painter.lang.line_too_long());
         }
         if self.burst_began.elapsed() > KEEPALIVE {
-            (self.burst, self.burst_began) = (0, Instant::now());
+            (self.burst, self.burst_began) = ((0, 0), Instant::now());
         }
-        self.burst += line.len();
-        if self.burst > FLOOD {
+        let (lines, bytes) = &mut self.burst;
+        (*lines, *bytes) = (*lines + 1, *bytes + line.len() + 1);
+        if *lines > FLOOD_LINES || *bytes > FLOOD_BYTES {
             take_any_time(self.server);
         }
         // When it fails the receiver finds out why, and ends the session.

@@ -3,9 +3,12 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc::MSG_DONTWAIT;
+#[cfg(target_os = "linux")]
+use nix::libc::POLLRDHUP;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
@@ -20,12 +23,26 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How long a client may take to close its side after the last line it was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long to sleep before looking whether the connection was closed here.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// poll(2) counts in milliseconds.
+const ROUNDED: Duration = Duration::from_millis(1);
+
+/// What says that the client has closed its side, beside errors, which are always said.
+#[cfg(target_os = "linux")]
+const CLOSES: PollFlags = PollFlags::from_bits_retain(POLLRDHUP);
+#[cfg(not(target_os = "linux"))]
+const CLOSES: PollFlags = PollFlags::POLLHUP;
+
 /// One client's socket: the only place that sends to a client, and the only one that receives.
 pub struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     closed: AtomicBool,
     failure: OnceLock<LeaveReason>,
+    /// The client has closed its side, before anything else went wrong.
+    has_left: AtomicBool,
 }
 
 impl Connection {
@@ -42,6 +59,7 @@ impl Connection {
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
+            has_left: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +83,9 @@ impl Connection {
                 sent => break sent,
             }
         };
+        if matches!(&sent, Err(error) if error.kind() == ErrorKind::BrokenPipe) {
+            self.leaves();
+        }
         let failure = match sent {
             Ok(sent) if sent == lines.len() => return,
             Err(error) if error.kind() != ErrorKind::WouldBlock => LeaveReason::Lost,
@@ -106,22 +127,52 @@ impl Connection {
         self.hang_up();
     }
 
-    /// Whether the connection broke. A read may only say that it ended, as if the client had closed
-    /// it: a send has had the error (getpeername(2), `ENOTCONN`).
+    /// Whether the connection broke before the client had closed its side. A read may only say that
+    /// it ended: a send has had the error (getpeername(2), `ENOTCONN`).
     pub fn is_broken(&self) -> bool {
-        self.failure().is_some() || self.stream.peer_addr().is_err()
+        !self.has_left() && (self.failure().is_some() || self.stream.peer_addr().is_err())
     }
 
-    /// Waits; says whether the connection broke or was hung up meanwhile, and then at once. That the
-    /// client has closed its side is neither (poll(2), `POLLERR`, `POLLHUP`).
-    pub fn breaks_within(&self, wait: Duration) -> bool {
-        let mut broken = [PollFd::new(self.stream.as_fd(), PollFlags::empty())];
-        let wait = wait + Duration::from_millis(1);
-        poll(
-            &mut broken,
-            PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX),
-        )
-        .is_ok_and(|n| n > 0)
+    /// Whether the client was seen to have closed its side. All that it sent has come then, and
+    /// whatever happens to the connection afterwards is no reason not to say it.
+    fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Acquire)
+    }
+
+    /// Waits, but not for a client whose connection breaks or is closed here; `false` then.
+    pub fn pause(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            if self.is_closed() || self.failure().is_some() && !self.has_left() {
+                return false;
+            }
+            if self.has_left() {
+                thread::sleep(left.min(GLANCE));
+            } else {
+                self.watch(left);
+            }
+        }
+        true
+    }
+
+    /// Watches for the client to close its side, or for the connection to break.
+    fn watch(&self, wait: Duration) {
+        let mut news = [PollFd::new(self.stream.as_fd(), CLOSES)];
+        let timeout = PollTimeout::try_from(wait + ROUNDED).unwrap_or(PollTimeout::MAX);
+        if !matches!(poll(&mut news, timeout), Ok(1..)) {
+            return;
+        }
+        match self.stream.take_error() {
+            // Only a connection whose other side had been closed breaks like this.
+            Ok(Some(error)) if error.kind() == ErrorKind::BrokenPipe => self.leaves(),
+            Ok(Some(_)) | Err(_) => _ = self.failure.set(LeaveReason::Lost),
+            Ok(None) if self.failure().is_none() => self.leaves(),
+            Ok(None) => {}
+        }
+    }
+
+    fn leaves(&self) {
+        self.has_left.store(true, Ordering::Release);
     }
 
     /// Whether it was finished, hung up or cut.

@@ -208,7 +208,7 @@ impl Session<'_> {
                     outbox.tell(seat.name(), &slow_down(self.server.options.rate));
                 }
                 self.server.registry.post(mem::take(&mut outbox));
-                if self.connection.breaks_within(wait) {
+                if !self.connection.pause(wait) {
                     break false;
                 }
                 now = Instant::now();
