@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use rustyline::completion::{Completer, Pair, longest_common_prefix};
 use rustyline::error::{ReadlineError, Signal};
 use rustyline::highlight::Highlighter;
@@ -26,6 +28,9 @@ use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};
 
 /// How many of what waits to be printed is printed at once: one by one, each would redraw the line being edited.
 const AT_ONCE: usize = 1000;
+
+/// How long the editor may take from one line to the next.
+const BETWEEN_LINES: Duration = Duration::from_millis(100);
 
 /// A line up, and down again.
 const NOTHING: &str = "\x1b[A\n";
@@ -191,15 +196,31 @@ fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waitin
             .take(AT_ONCE)
             .for_each(|more| lines += &more);
         let bytes = lines.len();
+        wait_for_editor();
         // The second shows nothing, but waits until the editor has taken the first.
-        let printed = printer
-            .print(lines.clone())
-            .and_then(|()| printer.print(NOTHING.to_owned()));
+        let printed = printer.print(lines.clone()).and_then(|()| {
+            wait_for_editor();
+            printer.print(NOTHING.to_owned())
+        });
         if printed.is_err() {
             // The editor has ended before it took them; nothing is lost.
             let _ = io::stdout().lock().write_all(lines.as_bytes());
         }
         waiting.fetch_sub(bytes, Ordering::Release);
+    }
+}
+
+/// Waits until the editor reads, though not for long. What is printed between two of its lines is
+/// shown at once, and would overtake what the editor was handed at the end of the first and takes
+/// only with the second.
+fn wait_for_editor() {
+    let deadline = Instant::now() + BETWEEN_LINES;
+    let is_reading = || {
+        let settings = tcgetattr(io::stdin());
+        settings.is_ok_and(|settings| !settings.local_flags.contains(LocalFlags::ICANON))
+    };
+    while !is_reading() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
