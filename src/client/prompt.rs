@@ -93,9 +93,9 @@ impl Prompt {
         editor.set_helper(Some(Completion(session.clone())));
         let (sender, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let shown = waiting.clone();
+        let (shown, theirs) = (waiting.clone(), session.clone());
         let printing = thread::Builder::new()
-            .spawn(move || print_all(printer, &queue, &shown))
+            .spawn(move || print_all(printer, &queue, &shown, &theirs))
             .ok()?;
         let editor = Box::new(editor);
         Some((
@@ -189,17 +189,22 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
 
 /// The body of the printing thread, and the only caller of `print`: it may wait, for instance
 /// while somebody searches the history.
-fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waiting: &AtomicUsize) {
+fn print_all(
+    mut printer: impl ExternalPrinter,
+    queue: &Receiver<String>,
+    waiting: &AtomicUsize,
+    session: &Session,
+) {
     while let Ok(mut lines) = queue.recv() {
         queue
             .try_iter()
             .take(AT_ONCE)
             .for_each(|more| lines += &more);
         let bytes = lines.len();
-        wait_for_editor();
+        wait_for_editor(session);
         // The second shows nothing, but waits until the editor has taken the first.
         let printed = printer.print(lines.clone()).and_then(|()| {
-            wait_for_editor();
+            wait_for_editor(session);
             printer.print(NOTHING.to_owned())
         });
         if printed.is_err() {
@@ -213,13 +218,13 @@ fn print_all(mut printer: impl ExternalPrinter, queue: &Receiver<String>, waitin
 /// Waits until the editor reads, though not for long. What is printed between two of its lines is
 /// shown at once, and would overtake what the editor was handed at the end of the first and takes
 /// only with the second.
-fn wait_for_editor() {
+fn wait_for_editor(session: &Session) {
     let deadline = Instant::now() + BETWEEN_LINES;
     let is_reading = || {
         let settings = tcgetattr(io::stdin());
         settings.is_ok_and(|settings| !settings.local_flags.contains(LocalFlags::ICANON))
     };
-    while !is_reading() && Instant::now() < deadline {
+    while !is_reading() && !session.is_ending() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
 }
