@@ -71,7 +71,8 @@ pub struct Server {
 
 impl Server {
     /// Listens on `address`: an IP address or a host name, and a port; port 0 is any free one. Of
-    /// several addresses of a host, the first that can be had.
+    /// several addresses of a host, the first that can be had. Fails when there is none, with the
+    /// reason of the last.
     pub fn bind(address: &str, options: Options) -> Result<Server, BindError> {
         let (listener, address) = listen::bind(address)?;
         Ok(Server {
