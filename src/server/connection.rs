@@ -23,8 +23,8 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How long a client may take to close its side after the last line it was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long to sleep before looking whether the connection was closed here.
-const GLANCE: Duration = Duration::from_millis(250);
+/// How long one who waits goes without looking whether the connection or the server was closed.
+pub const GLANCE: Duration = Duration::from_millis(250);
 
 /// poll(2) counts in milliseconds.
 const ROUNDED: Duration = Duration::from_millis(1);

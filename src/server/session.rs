@@ -8,7 +8,7 @@ use log::debug;
 
 use super::Server;
 use super::answers::{help, read, refuse, refuse_line, refuse_name, slow_down};
-use super::connection::Connection;
+use super::connection::{Connection, GLANCE};
 use super::limits::TokenBucket;
 use super::outbox::{Outbox, line};
 use super::registry::Seat;
@@ -25,9 +25,6 @@ const FULL: usize = 44 * 1024;
 
 /// How long a client says nothing before the memory of its last burst is given back.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// How long one who is waited for at the door goes without hearing that the server closes.
-const GLANCE: Duration = Duration::from_millis(250);
 
 /// How long to wait before each read of a line that does not end: no token is spent on it, and
 /// without a wait it would keep a processor busy.
