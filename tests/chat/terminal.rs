@@ -1,11 +1,9 @@
 //! The client in a terminal: what you type is what you see, whatever arrives meanwhile, and what
 //! you see can be read.
 
-mod support;
-
-use support::client::client_of;
-use support::terminal::{Terminal, XTERM, without_stamp};
-use support::{Peer, Server, wait_until};
+use crate::support::client::client_of;
+use crate::support::terminal::{Terminal, XTERM, without_stamp};
+use crate::support::{Peer, Server, wait_until};
 use vt100::{Color, Screen};
 
 /// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.

@@ -1,8 +1,7 @@
 //! The client trusts no server: nothing that one sends does more to the screen than to be read.
 
-mod support;
-
-use support::client::{last_words, meet, part};
+use crate::support::client::{last_words, meet, part};
+use crate::support::proc_status;
 
 #[test]
 fn no_server_can_smuggle_an_escape_onto_the_screen() {
@@ -79,6 +78,23 @@ fn nobody_can_forge_a_line_of_somebody_else() {
 ";
     let (_, shown) = out.split_once('\n').unwrap();
     assert_eq!(shown, expected, "(left: came, right: expected)");
+}
+
+#[test]
+fn a_line_without_end_takes_no_memory() {
+    let (process, mut peer) = meet(&[]);
+    let before = proc_status(process.pid(), "VmRSS");
+    (0..100).for_each(|_| peer.send_bytes(&[b'x'; 1 << 20]));
+    peer.send("");
+    peer.send("MSG bruno next");
+    process.stdout.wait_for("<bruno> next");
+    let grown = proc_status(process.pid(), "VmHWM").saturating_sub(before);
+    assert!(
+        grown < 4096,
+        "expected: grown by a few KiB for 100 MiB\n    came: {grown} KiB"
+    );
+    let (out, err) = part(process, peer);
+    assert!(!(out + &err).contains("xxx"), "the line is skipped");
 }
 
 #[test]

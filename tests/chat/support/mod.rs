@@ -3,8 +3,6 @@
 //! Everything waits for an event with a deadline; nothing sleeps and hopes. A failed expectation
 //! shows what was expected beside what came.
 
-#![allow(dead_code)] // each test file uses its part
-
 pub mod client;
 pub mod network;
 pub mod terminal;

@@ -1,11 +1,10 @@
 //! The protocol's public functions, held against the design.
 //!
-//! `CHAT_FUZZ_CASES=100000 cargo test --test protocol` tries each property that often.
-
-mod support;
+//! `CHAT_FUZZ_CASES=100000 cargo test --test chat protocol::` tries each property that often.
 
 use std::str::FromStr;
 
+use crate::support::is_banned;
 use chat::protocol::{
     Command, CommandError, Event, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode, Text,
     Username, UsernameError,
@@ -13,7 +12,6 @@ use chat::protocol::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use support::is_banned;
 
 const CASES: u32 = 256;
 
@@ -33,7 +31,7 @@ fn codes<T: FromStr>(words: &str) -> Vec<T> {
 }
 
 fn fuzz<S: Strategy>(strategy: S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    support::fuzz(CASES, strategy, property);
+    crate::support::fuzz(CASES, strategy, property);
 }
 
 fn name(typed: &str) -> Username {

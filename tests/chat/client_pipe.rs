@@ -1,12 +1,10 @@
 //! The client in a pipe: plain lines in, plain lines out, and nothing sent that the server would
 //! only refuse.
 
-mod support;
-
 use std::io::Write;
 
-use support::client::{Impostor, LANGS, client_of, meet, part};
-use support::{Process, Server};
+use crate::support::client::{Impostor, LANGS, client_of, meet, part};
+use crate::support::{Process, Server};
 
 #[test]
 fn lines_come_plain_one_by_one_and_the_prompt_stays_away() {

@@ -1,15 +1,15 @@
 //! How a session in a pipe ends, from either side: in words where it is a problem, and always
 //! with the right exit status.
 
-mod support;
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use crate::support::client::{
+    Impostor, LANGS, client_of, enter, expect_words_from, last_words, meet,
+};
+use crate::support::{Output, Peer, Process, Server, proc_status, wait_until};
 use nix::sys::signal::Signal;
-use support::client::{Impostor, LANGS, client_of, enter, expect_words_from, last_words, meet};
-use support::{Output, Peer, Process, Server, proc_status, wait_until};
 
 /// What `BYE` is told as.
 const FAREWELLS: [(&str, [&str; 2]); 5] = [

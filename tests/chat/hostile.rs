@@ -1,11 +1,6 @@
 //! Attacks on a running server, each named after what the attacker does. What the design promises
 //! against them stands in its sections 3 and 4.
 
-mod support;
-
-#[path = "hostile/crowds.rs"]
 mod crowds;
-#[path = "hostile/door.rs"]
 mod door;
-#[path = "hostile/words.rs"]
 mod words;

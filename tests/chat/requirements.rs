@@ -1,15 +1,13 @@
 //! The customer's ten requirements, each shown with the real programs: the server, and clients in
 //! pipes.
 
-mod support;
-
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
+use crate::support::client::{client, client_of, deserted, enter};
+use crate::support::network::{ADDRESSES, Network};
+use crate::support::{Process, Server};
 use nix::sys::signal::Signal;
-use support::client::{client, client_of, deserted, enter};
-use support::network::{ADDRESSES, Network};
-use support::{Process, Server};
 
 /// How many of the lines that a program has shown have `needle` in them.
 fn count(shown: &str, needle: &str) -> usize {

@@ -1,11 +1,9 @@
 //! What the keys do in a terminal: completion, history, search and paste, with people talking
 //! meanwhile.
 
-mod support;
-
-use support::client::{Impostor, client_of};
-use support::terminal::{Terminal, XTERM};
-use support::{Peer, Server, proc_status, wait_until};
+use crate::support::client::{Impostor, client_of};
+use crate::support::terminal::{Terminal, XTERM};
+use crate::support::{Peer, Server, proc_status, wait_until};
 use vt100::Screen;
 
 const UP: &str = "\x1b[A";

@@ -1,17 +1,15 @@
 //! However a session in a terminal ends, and in whatever state: at once, with the right exit
 //! status and the reason in words, and the terminal is given back as it was.
 
-mod support;
-
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::client::{Impostor, client_of};
+use crate::support::terminal::{Terminal, XTERM};
+use crate::support::{Dice, Peer, Server, proc_status, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::client::{Impostor, client_of};
-use support::terminal::{Terminal, XTERM};
-use support::{Dice, Peer, Server, proc_status, wait_until};
 use vt100::Screen;
 
 /// What may be going on when the end comes.

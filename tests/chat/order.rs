@@ -3,14 +3,12 @@
 //! What one watcher hears from beginning to end is the truth. What anybody else heard has to be
 //! that, from their own `JOIN` to their own `LEAVE`, without their own words.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use support::{Dice, Peer, Server};
+use crate::support::{Dice, Peer, Server};
 
 /// Somebody who hears everything, in a thread of its own: it must not be slow.
 fn watch<'scope>(

@@ -1,16 +1,14 @@
 //! The client tells every problem in one sentence, in the person's language, and by its exit
 //! status.
 
-mod support;
-
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
+use crate::support::client::{LANGS, client, client_of, deserted, expect_words_from, last_words};
+use crate::support::network::Network;
+use crate::support::{Process, Server};
 use socket2::{Domain, Socket, Type};
-use support::client::{LANGS, client, client_of, deserted, expect_words_from, last_words};
-use support::network::Network;
-use support::{Process, Server};
 
 /// Runs `chat-client` with `flags` in both languages: it has to end with `code` and say
 /// something that begins or goes on with the Portuguese or the English `words`.

@@ -1,8 +1,6 @@
 //! What is accepted is delivered, once and whole, whoever comes, goes or stops reading (sections 2
 //! and 4 of the design). `order.rs` is about the one order of it all.
 
-mod support;
-
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -10,9 +8,9 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{Peer, Server};
 use chat::protocol::{LINE_LIMIT, fold};
 use nix::sys::signal::Signal;
-use support::{Peer, Server};
 
 #[test]
 fn fifty_claim_one_name_and_one_gets_it() {

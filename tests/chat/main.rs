@@ -1,0 +1,20 @@
+//! The programs as a person or another program meets them, and the protocol's public functions
+//! held against the design. One binary: what starts slowly is linked once.
+//!
+//! `cargo test --test chat MODULE::` runs one module.
+
+mod client;
+mod client_distrust;
+mod client_ends;
+mod client_pipe;
+mod delivery;
+mod faults;
+mod hostile;
+mod lines;
+mod order;
+mod protocol;
+mod requirements;
+mod support;
+mod terminal;
+mod terminal_ends;
+mod terminal_keys;
