@@ -27,6 +27,13 @@
 //! wake a sleeping processor costs as much as the send itself. The same server would look up to
 //! twice as expensive.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it measures, prints a table and ends"
+)]
+
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};

@@ -30,7 +30,7 @@ macro_rules! say {
 /// A method for each of these sentences.
 macro_rules! sentences {
     ($(fn $name:ident($($what:ident: $type:ty),*) { $pt:literal, $en:literal })+) => {
-        #[allow(missing_docs)] // the sentences are the documentation
+        #[allow(missing_docs, reason = "the sentences are the documentation")]
         impl Lang {
             $(pub fn $name(self, $($what: $type),*) -> String {
                 say!(self, $pt, $en)
@@ -61,7 +61,7 @@ sentences! {
     }
 }
 
-#[allow(missing_docs)] // the sentences are the documentation
+#[allow(missing_docs, reason = "the sentences are the documentation")]
 impl Lang {
     /// The system's language: Portuguese where it says `pt` or nothing, as for `C`.
     pub fn of_system() -> Lang {

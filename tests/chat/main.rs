@@ -3,6 +3,13 @@
 //!
 //! `cargo test --test chat MODULE::` runs one module.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failed test says so by a panic"
+)]
+
 mod client;
 mod client_distrust;
 mod client_ends;

@@ -1,10 +1,11 @@
 //! Machines with addresses of their own, as network namespaces. Nothing in them reaches further
 //! than they do.
 
+use std::path::Path;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::skip;
+use super::{skip, skip_for_good};
 
 /// Two machines and a cable between them; gone when dropped.
 pub struct Network {
@@ -16,6 +17,7 @@ pub const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
 
 impl Network {
     /// `None`, said aloud, where this may not be made.
+    #[track_caller]
     pub fn new() -> Option<Network> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -26,7 +28,7 @@ impl Network {
         match network.build() {
             Ok(()) => Some(network),
             Err(reason) => {
-                skip(&format!("no network namespaces: {reason}"));
+                do_without("network namespaces", &reason);
                 None
             }
         }
@@ -59,16 +61,20 @@ impl Network {
         ip(&["-n", machine, "link", "set", "eth0", "up"]).expect("the cable goes in");
     }
 
-    /// Makes both directions of the cable lose, delay, double and reorder what passes. Fails where
-    /// the kernel has no netem.
-    pub fn spoil(&self) -> Result<(), String> {
+    /// Makes both directions of the cable lose, delay, double and reorder what passes. `None`,
+    /// said aloud, where that cannot be had.
+    #[track_caller]
+    pub fn spoil(&self) -> Option<()> {
         let netem =
             "qdisc add dev eth0 root netem delay 20ms 10ms loss 5% duplicate 2% reorder 20%";
         for machine in &self.machines {
             let words = ["-n", machine].into_iter().chain(netem.split(' '));
-            run("tc", &words.collect::<Vec<_>>())?;
+            if let Err(reason) = run("tc", &words.collect::<Vec<_>>()) {
+                do_without("bad network", &reason);
+                return None;
+            }
         }
-        Ok(())
+        Some(())
     }
 
     /// Whether a connection of a machine has sent something that the other side has not yet
@@ -105,6 +111,19 @@ impl Drop for Network {
             // It fails for what was never made.
             let _ = ip(&["netns", "del", machine]);
         }
+    }
+}
+
+/// Says why there is no such `thing` here.
+#[track_caller]
+fn do_without(thing: &str, reason: &str) {
+    let kernel_has_none = !Path::new("/proc/self/ns/net").exists()
+        || reason.contains("Unknown device type")
+        || reason.contains("qdisc kind is unknown");
+    let reason = format!("no {thing}: {reason}");
+    match kernel_has_none {
+        true => skip_for_good(&reason),
+        false => skip(&reason),
     }
 }
 
