@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 
 use crate::support::client::{LANGS, client, client_of, deserted, expect_words_from, last_words};
 use crate::support::network::Network;
@@ -224,8 +223,7 @@ fn an_address_that_no_way_leads_to_is_told_as_such() {
 
 #[test]
 fn each_address_of_a_host_is_tried_in_turn() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-    let server = Server::spawn(command.args(["--bind", "[::1]:0"]));
+    let server = Server::start(&["--bind", "[::1]:0"]);
     let port = server.address.port().to_string();
     let flags = [
         "--lang",

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Peer, Server};
+use crate::support::{Peer, Server, Wire};
 use chat::protocol::{LINE_LIMIT, fold};
 use nix::sys::signal::Signal;
 
@@ -279,18 +279,18 @@ fn talk_too_much(line: &str) -> Vec<String> {
         let mut said = Vec::new();
         let mut heard = Vec::new();
         for (n, mut peer) in peers.into_iter().enumerate() {
-            let mut stream = peer.stream.try_clone().unwrap();
+            let mut wire = peer.wire.clone();
             heard.push(scope.spawn(move || peer.remains()));
             let flood = if n < 8 { flood.as_bytes() } else { b"" };
             said.push(scope.spawn(move || {
                 // It fails for those who were too slow themselves.
-                let _ = stream.write_all(flood);
-                stream
+                let _ = wire.write_all(flood);
+                wire
             }));
         }
-        let said: Vec<TcpStream> = said.into_iter().map(|said| said.join().unwrap()).collect();
-        for stream in said {
-            let _ = stream.shutdown(Shutdown::Write);
+        let said: Vec<Wire> = said.into_iter().map(|said| said.join().unwrap()).collect();
+        for wire in said {
+            let _ = wire.half_close();
         }
         heard
             .into_iter()

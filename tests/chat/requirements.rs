@@ -79,7 +79,7 @@ fn rf_4_the_servers_screen_shows_ip_and_port_of_each_client_that_connects() {
     let server = Server::start(&[]);
     // At the door already, before there is a name.
     let visitor = server.connect();
-    let address = visitor.stream.local_addr().unwrap();
+    let address = visitor.wire.local_addr();
     server
         .process
         .wait_for(&format!("connection from {address}"));
@@ -129,7 +129,7 @@ fn rf_6_host_port_and_name_are_validated_before_anything_is_sent() {
     visitor.expect("<USERNAME>");
     visitor.send("an a");
     visitor.expect("ERR username-invalid an a");
-    let address = visitor.stream.local_addr().unwrap();
+    let address = visitor.wire.local_addr();
     server
         .process
         .wait_for(&format!("connection from {address}"));
@@ -147,15 +147,20 @@ fn rf_7_everyone_is_shown_that_a_user_has_left_however_they_left() {
     let elisa = enter(&server, "elisa");
     elisa.signal(Signal::SIGINT);
     drop(enter(&server, "fabio")); // killed
+    let left = ["carla left", "davi left", "elisa left", "fabio left"];
     for witness in [&ana, &bruno] {
-        for name in ["carla", "davi", "elisa", "fabio"] {
-            let line = witness.stdout.wait_for(&format!("{name} left"));
-            assert_eq!(line.contains("connection lost"), name == "fabio", "{line}");
-        }
+        let lines = witness.stdout.wait_for_all(&left);
+        let expected = [
+            "<-- carla left",
+            "<-- davi left",
+            "<-- elisa left",
+            "<-- fabio left (connection lost)",
+        ];
+        assert_eq!(lines, expected, "(left: came)");
     }
     for shown in [leave(ana), leave(bruno)] {
-        assert_eq!(count(&shown, "carla left"), 1, "each of them once: {shown}");
-        assert_eq!(count(&shown, "fabio left"), 1, "each of them once: {shown}");
+        let times = left.map(|left| count(&shown, left));
+        assert_eq!(times, [1; 4], "each of them once: {shown}");
     }
 }
 
@@ -202,8 +207,8 @@ fn rf_10_people_on_different_machines_talk_with_each_other() {
         return;
     };
     // As a person would start it: with no flags at all …
-    let program = std::process::Command::new(env!("CARGO_BIN_EXE_chat-server"));
-    let server = Server::spawn(&mut network.on(0, &program));
+    let server = Server::as_typed(&[]);
+    let server = server.through(|server| network.on(0, server)).start();
     assert_eq!(server.address, (Ipv4Addr::UNSPECIFIED, 50001).into());
     // … and on the other machine with what its screen says.
     let invitation = server.process.wait_for("chat-client --host");

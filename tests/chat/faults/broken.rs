@@ -20,6 +20,14 @@ fn a_client_that_is_killed() {
     server.join("ana");
 }
 
+/// A server on the first of the machines, at the port that everyone knows.
+#[track_caller]
+fn server_on(network: &Network, flags: &[&str]) -> Server {
+    let bind = format!("{}:50001", ADDRESSES[0]);
+    let server = Server::with(&[&["--bind", &bind], flags].concat());
+    server.through(|server| network.on(0, server)).start()
+}
+
 /// A client on one of the machines, who has been greeted by the server.
 #[track_caller]
 fn client_on(network: &Network, machine: usize, server: SocketAddr, name: &str) -> Process {
@@ -34,9 +42,7 @@ fn cut_off(rate: &str, while_cut: impl Fn(&mut Process)) {
     let Some(network) = Network::new() else {
         return;
     };
-    let bind = format!("{}:50001", ADDRESSES[0]);
-    let flags = ["--bind", &bind, "--keepalive", "3", "--rate", rate];
-    let server = Server::spawn(&mut network.on(0, &Server::command(&flags)));
+    let server = server_on(&network, &["--keepalive", "3", "--rate", rate]);
     let client = |machine, name| client_on(&network, machine, server.address, name);
     let mut watcher = client(0, "watcher");
     let mut ana = client(1, "ana");
@@ -100,8 +106,7 @@ fn a_cable_that_is_cut_is_noticed_at_both_ends_within_a_minute() {
     let Some(network) = Network::new() else {
         return;
     };
-    let bind = format!("{}:50001", ADDRESSES[0]);
-    let server = Server::spawn(&mut network.on(0, &Server::command(&["--bind", &bind])));
+    let server = server_on(&network, &[]);
     let client = |machine, name| client_on(&network, machine, server.address, name);
     let watcher = client(0, "watcher");
     let silent = client(1, "silent");
@@ -131,8 +136,7 @@ fn a_cable_that_is_cut_is_noticed_at_both_ends_within_a_minute() {
 /// them does as `disturb` says before each round: everyone hears all, once, in one order.
 fn talk_over(network: &Network, disturb: impl Fn(usize, &mut dyn FnMut())) {
     const ROUNDS: usize = 40;
-    let bind = format!("{}:50001", ADDRESSES[0]);
-    let server = Server::spawn(&mut network.on(0, &Server::command(&["--bind", &bind])));
+    let server = server_on(network, &[]);
     let client = |machine, name| client_on(network, machine, server.address, name);
     let readers = [client(0, "near"), client(1, "far")];
     let mut authors = [client(0, "ana"), client(1, "bia")];
@@ -151,8 +155,7 @@ fn talk_over(network: &Network, disturb: impl Fn(usize, &mut dyn FnMut())) {
         assert_eq!(author.finish(), Some(0), "(left: came)");
     }
     let said = readers.each_ref().map(|reader| {
-        reader.stdout.wait_for("ana left");
-        reader.stdout.wait_for("bia left");
+        reader.stdout.wait_for_all(&["ana left", "bia left"]);
         let shown = reader.stdout.so_far();
         let said = shown.lines().filter(|line| line.starts_with('<'));
         said.map(str::to_owned).collect::<Vec<_>>()

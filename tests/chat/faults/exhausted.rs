@@ -9,21 +9,17 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Output, Peer, Process, Server, is_root, proc_status, skip, wait_until};
+use crate::support::{
+    Output, Peer, Process, Server, behind, is_root, proc_status, skip, wait_until,
+};
 
 const COMPLAINT: &str = "cannot take in more clients";
 
-/// `command` with at most so many open files.
-fn with_open_files(most: usize, command: &Command) -> Command {
-    through_sh(&format!("ulimit -n {most}; exec \"$0\" \"$@\""), command)
-}
-
-/// `script`, with `command` as its `$0` and `$@`.
-fn through_sh(script: &str, command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script]).arg(command.get_program());
-    shell.args(command.get_args());
-    shell
+/// A server that may have so many open files, by `limit`, an option of `ulimit`.
+fn start_with_open_files(limit: &str, most: usize) -> Server {
+    let script = format!("ulimit {limit} {most}; exec \"$0\" \"$@\"");
+    let limited = |server: &Command| behind(&["sh", "-c", &script], server);
+    Server::with(&[]).through(limited).start()
 }
 
 fn complaints(server: &Server) -> usize {
@@ -44,8 +40,7 @@ fn assert_well(server: &Server, ana: &mut Peer, bia: &mut Peer) {
 fn fewer_open_files_than_there_could_be() {
     // The soft limit alone, which the server may raise.
     const FILES: usize = 20;
-    let script = format!("ulimit -S -n {FILES}; exec \"$0\" \"$@\"");
-    let server = Server::spawn(&mut through_sh(&script, &Server::command(&[])));
+    let server = start_with_open_files("-S -n", FILES);
     let mut watcher = server.join("watcher");
     let mut crowd: Vec<Peer> = (0..2 * FILES).map(|_| server.connect()).collect();
     for (n, peer) in crowd.iter_mut().enumerate() {
@@ -59,7 +54,7 @@ fn fewer_open_files_than_there_could_be() {
 
 #[test]
 fn no_open_files_left() {
-    let server = Server::spawn(&mut with_open_files(32, &Server::command(&[])));
+    let server = start_with_open_files("-n", 32);
     let mut ana = server.join("ana");
     let mut bia = server.join("bia");
     let crowd: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
@@ -75,7 +70,7 @@ fn no_open_files_left() {
 #[test]
 fn no_open_files_left_when_it_is_told_to_end() {
     const FILES: usize = 32;
-    let mut server = Server::spawn(&mut with_open_files(FILES, &Server::command(&[])));
+    let mut server = start_with_open_files("-n", FILES);
     let files = format!("/proc/{}/fd", server.process.pid());
     // One that it inherited may have a number past the limit, and does not count.
     let in_use = || {
@@ -115,20 +110,29 @@ impl Stranger {
         Some(Stranger { program, user })
     }
 
-    /// The server with `flags` and at most so many threads; `None` where that cannot be had.
-    fn start(&self, threads: usize, flags: &[&str]) -> Option<Server> {
-        let user = self.user.to_string();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]);
-        command
-            .args(["prlimit", &format!("--nproc={threads}"), "--"])
-            .arg(&self.program);
-        command.args(Server::command(flags).get_args());
+    /// A server with at most so many threads; `None` where that cannot be had.
+    fn start(&self, threads: usize) -> Option<Server> {
         if Command::new("setpriv").arg("--version").output().is_err() {
             skip("no setpriv to become another user with");
             return None;
         }
-        Some(Server::spawn(&mut command))
+        let user = self.user.to_string();
+        let nproc = format!("--nproc={threads}");
+        let become_them = [
+            "setpriv",
+            "--reuid",
+            &user,
+            "--regid",
+            &user,
+            "--clear-groups",
+            "--",
+        ];
+        let words = [&become_them[..], &["prlimit", &nproc, "--"]].concat();
+        let theirs = |server: &Command| {
+            let mut program = Command::new(&self.program);
+            behind(&words, program.args(server.get_args()))
+        };
+        Some(Server::with(&[]).through(theirs).start())
     }
 }
 
@@ -143,7 +147,7 @@ fn no_threads_left() {
     let Some(stranger) = Stranger::new() else {
         return;
     };
-    let Some(server) = stranger.start(12, &[]) else {
+    let Some(server) = stranger.start(12) else {
         return;
     };
     let mut ana = server.join("ana");
@@ -169,7 +173,7 @@ fn start_with_log(log: Stdio) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let mut command = Server::command(&["--bind", &address.to_string()]);
+    let mut command = Server::with(&["--bind", &address.to_string()]).command;
     let child = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
     let (stdout, stderr) = (Output::default(), Output::default());
     let server = Server {

@@ -3,25 +3,12 @@
 use std::process::Command;
 
 use crate::support::network::Network;
-use crate::support::{Process, Server, is_root, skip};
-
-/// Runs `command`, which has to end with `code`; what it says about it.
-#[track_caller]
-fn last_words(command: &mut Command, code: i32) -> String {
-    let mut process = Process::spawn(command);
-    let ended = process.finish();
-    let words = process.stderr.so_far();
-    assert_eq!(ended, Some(code), "{words} (left: came)");
-    for jargon in ["os error", "Os {", "panicked", "backtrace", "Err(", "errno"] {
-        assert!(!words.contains(jargon), "no {jargon:?} in {words:?}");
-    }
-    words
-}
+use crate::support::{Process, Server, Setup, behind, is_root, skip};
 
 /// It says one sentence, with `value` and `reason` in it.
 #[track_caller]
-fn assert_cannot_listen(command: &mut Command, value: &str, reason: &str) {
-    let words = last_words(command, 1);
+fn assert_cannot_listen(mut server: Setup, value: &str, reason: &str) {
+    let words = Process::spawn(&mut server.command).last_words(1);
     let is_told = words.contains(value) && words.contains(reason);
     assert!(is_told, "expected: …{value}…{reason}…\n    came: {words}");
     assert_eq!(words.lines().count(), 1, "one sentence: {words:?}");
@@ -31,30 +18,29 @@ fn assert_cannot_listen(command: &mut Command, value: &str, reason: &str) {
 fn an_address_in_use() {
     let first = Server::start(&[]);
     let address = first.address.to_string();
-    let mut second = Server::command(&["--bind", &address]);
-    assert_cannot_listen(&mut second, &address, "in use");
+    let second = Server::with(&["--bind", &address]);
+    assert_cannot_listen(second, &address, "in use");
     first.join("ana");
 }
 
 #[test]
 fn an_address_that_is_not_ours() {
     let address = "203.0.113.1:50001";
-    let mut command = Server::command(&["--bind", address]);
-    assert_cannot_listen(&mut command, address, "not an address of this machine");
+    let server = Server::with(&["--bind", address]);
+    assert_cannot_listen(server, address, "not an address of this machine");
 }
 
 #[test]
 fn a_port_without_permission() {
     let address = "127.0.0.1:80";
-    let mut command = Server::command(&["--bind", address]);
+    let mut server = Server::with(&["--bind", address]);
     if is_root() {
         if Command::new("setpriv").arg("--version").output().is_err() {
             return skip("no setpriv to give up root's permissions with");
         }
-        let mut without = Command::new("setpriv");
-        without.args(["--bounding-set", "-all", "--inh-caps", "-all", "--"]);
-        without.arg(command.get_program()).args(command.get_args());
-        command = without;
+        let without = "setpriv --bounding-set -all --inh-caps -all --";
+        let without: Vec<&str> = without.split(' ').collect();
+        server = server.through(|server| behind(&without, server));
     }
     let first_free = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if first_free.is_ok_and(|port| port.trim().parse::<u16>().unwrap() <= 80) {
@@ -62,18 +48,18 @@ fn a_port_without_permission() {
         let Some(network) = Network::new() else {
             return;
         };
-        command = network.on(0, &command);
-        return assert_cannot_listen(&mut command, address, "no permission");
+        server = server.through(|server| network.on(0, server));
+        return assert_cannot_listen(server, address, "no permission");
     }
-    assert_cannot_listen(&mut command, address, "no permission");
+    assert_cannot_listen(server, address, "no permission");
 }
 
 #[test]
 fn an_address_that_is_none() {
     let address = "no.such.host.invalid:50001";
-    let mut command = Server::command(&["--bind", address]);
+    let server = Server::with(&["--bind", address]);
     let value = format!("{address:?}");
-    assert_cannot_listen(&mut command, &value, "no address to listen on");
+    assert_cannot_listen(server, &value, "no address to listen on");
 }
 
 #[test]
@@ -93,13 +79,13 @@ fn flags_that_make_no_sense() {
         (&["--nope"], "--nope"),
         (&["zuviel"], "zuviel"),
     ] {
-        let words = last_words(&mut Server::command(flags), 2);
+        let words = Process::spawn(&mut Server::with(flags).command).last_words(2);
         assert!(
             words.contains(named),
             "expected: …{named}…\n    came: {words}"
         );
     }
-    let mut twin = Server::command(&[]);
-    let words = last_words(twin.env("CHAT_KEEPALIVE", "immer"), 2);
+    let mut twin = Server::with(&[]).command;
+    let words = Process::spawn(twin.env("CHAT_KEEPALIVE", "immer")).last_words(2);
     assert!(words.contains("immer"), "{words}");
 }

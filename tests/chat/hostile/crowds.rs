@@ -116,7 +116,7 @@ fn expect_heard_to_the_end(last: &str, reason: &str, go: impl FnOnce(Peer) -> Op
     let flood: String = (0..60).map(|n| format!("{n}\n")).collect();
     flooder.send_bytes((flood + last).as_bytes());
     flooder.expect_start("INFO ");
-    let port = flooder.stream.local_addr().unwrap().port();
+    let port = flooder.wire.local_addr().port();
     let flooder = go(flooder);
     wait_until("the server's side has heard of it", || {
         is_in_close_wait(server.address.port(), port)
@@ -179,7 +179,7 @@ fn a_half_line_of_a_connection_that_is_reset_is_not_said() {
 fn an_endless_line_keeps_no_processor_busy() {
     let server = Server::start(&["--rate", "10"]);
     let mut author = server.join("author");
-    let mut endless = author.stream.try_clone().unwrap();
+    let mut endless = author.wire.clone();
     // Ends when the server has closed.
     let pumping = thread::spawn(move || while endless.write_all(&[b'x'; 1 << 16]).is_ok() {});
     author.expect("ERR line-too-long 4096");
@@ -301,8 +301,8 @@ fn asking_fifty_times_at_once_is_not_slow_reading() {
 fn allowed_connections(wanted: usize) -> usize {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
-    // Each peer is two descriptors here; the other tests need some too.
-    let most = (hard as usize).saturating_sub(1000) / 2;
+    // The other tests need some too.
+    let most = (hard as usize).saturating_sub(1000);
     if most < wanted {
         skip(&format!(
             "all but {most} of {wanted}: no more open files are allowed here"
@@ -343,11 +343,11 @@ fn attack(server: &Server, dice: &mut Dice) {
         let mut visitor = server.join(&format!("visitor{n}"));
         match n % 6 {
             0 => {
-                let _ = visitor.stream.write_all(&noise(50_000));
+                let _ = visitor.wire.write_all(&noise(50_000));
             }
             1 => {
                 let mut stranger = server.connect();
-                let _ = stranger.stream.write_all(&noise(2_000));
+                let _ = stranger.wire.write_all(&noise(2_000));
             }
             2 => visitor.reset(),
             3 => server.connect().reset(),
@@ -358,7 +358,7 @@ fn attack(server: &Server, dice: &mut Dice) {
     (0..4).for_each(|_| endless.send_bytes(&vec![b'x'; 1 << 20]));
     let mut deaf = server.join("deaf");
     let mut flooder = server.join("flooder");
-    let _ = deaf.stream.write_all(&b"/quem\n".repeat(2_000));
+    let _ = deaf.wire.write_all(&b"/quem\n".repeat(2_000));
     let line = format!("{}\n", "x".repeat(4_000));
     (0..600).for_each(|_| flooder.send_bytes(line.as_bytes()));
     flooder.send("/SAIR");

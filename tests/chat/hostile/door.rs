@@ -1,22 +1,11 @@
 //! Attacks by those who are not in the room.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
-
 use crate::support::{Dice, Peer, Server, wait_until};
-
-/// Somebody from another address of this machine; Linux has all of 127/8.
-fn connect_from(last: u8, server: &Server) -> Peer {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let own = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0));
-    socket.bind(&own.into()).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    Peer::new(socket.into())
-}
 
 /// Somebody who gets in once those before have gone.
 fn come_in_again(server: &Server) -> Peer {
@@ -38,7 +27,7 @@ fn a_byte_now_and_then_does_not_keep_the_door_open() {
     let start = Instant::now();
     let mut silent = server.connect();
     let mut dripping = server.connect();
-    let mut drops = dripping.stream.try_clone().unwrap();
+    let mut drops = dripping.wire.clone();
     // Ends once the server has closed.
     thread::spawn(move || {
         while drops.write_all(b"a").is_ok() {
@@ -111,7 +100,7 @@ fn a_full_house_turns_the_next_away_until_somebody_leaves() {
     at_the_door.expect("<USERNAME>");
     for _ in 0..3 {
         let mut next = server.connect();
-        let mut input = next.stream.try_clone().unwrap();
+        let mut input = next.wire.clone();
         // What it sent and nobody reads must not cost it its last line.
         let pipelined = thread::spawn(move || input.write_all(&b"carla\noi\n".repeat(600_000)));
         next.expect("BYE server-full");
@@ -143,7 +132,7 @@ fn one_address_cannot_take_every_place() {
         third.expect("BYE too-many-connections");
         third.expect_end();
     }
-    let mut elsewhere = connect_from(2, &server);
+    let mut elsewhere = server.connect_from([127, 0, 0, 2]);
     elsewhere.expect("<USERNAME>");
     drop(first);
     come_in_again(&server);
@@ -198,7 +187,7 @@ fn scanners_and_strange_protocols_make_no_chat_line() {
             for bytes in &strange {
                 let mut peer = server.connect();
                 // It may be turned away in the middle.
-                let _ = peer.stream.write_all(bytes);
+                let _ = peer.wire.write_all(bytes);
                 match round % 3 {
                     0 => drop(peer),
                     1 => peer.reset(),
@@ -227,7 +216,7 @@ fn scanners_and_strange_protocols_make_no_chat_line() {
         .iter()
         .map(|bytes| {
             let mut peer = server.connect();
-            let _ = peer.stream.write_all(bytes);
+            let _ = peer.wire.write_all(bytes);
             peer
         })
         .collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{skip, skip_for_good};
+use super::{behind, skip, skip_for_good};
 
 /// Two machines and a cable between them; gone when dropped.
 pub struct Network {
@@ -80,15 +80,9 @@ impl Network {
     /// Whether a connection of a machine has sent something that the other side has not yet
     /// acknowledged.
     pub fn is_waiting(&self, machine: usize) -> bool {
-        let mut show = Command::new("ip");
-        show.args([
-            "netns",
-            "exec",
-            &self.machines[machine],
-            "cat",
-            "/proc/net/tcp",
-        ]);
-        let shown = show.output().expect("ip runs").stdout;
+        let mut show = Command::new("cat");
+        let show = self.on(machine, show.arg("/proc/net/tcp")).output();
+        let shown = show.expect("ip runs").stdout;
         // The fourth column is how many bytes wait in the queues to be sent and to be read.
         String::from_utf8_lossy(&shown).lines().skip(1).any(|line| {
             let queues = line.split_whitespace().nth(4).unwrap();
@@ -96,12 +90,16 @@ impl Network {
         })
     }
 
-    /// `command`, without any environment, on one of the two machines.
+    /// `command` on one of the two machines, in no environment but what it sets itself.
     pub fn on(&self, machine: usize, command: &Command) -> Command {
-        let mut there = Command::new("ip");
-        there.args(["netns", "exec", &self.machines[machine], "env", "-i"]);
-        there.arg(command.get_program()).args(command.get_args());
-        there
+        let there = ["ip", "netns", "exec", &self.machines[machine], "env", "-i"];
+        let mut there = there.map(str::to_owned).to_vec();
+        for (name, value) in command.get_envs() {
+            let value = value.unwrap_or_default();
+            there.push(format!("{}={}", name.display(), value.display()));
+        }
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        behind(&there, command)
     }
 }
 

@@ -1,0 +1,196 @@
+//! A connection without a client program, as `nc` makes one.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::DEADLINE;
+
+/// What a connection's bytes travel over. Clones are the same connection, so that one thread can
+/// write while another reads; it closes with the last of them.
+#[derive(Clone)]
+pub struct Wire {
+    tcp: Arc<TcpStream>,
+}
+
+impl Wire {
+    /// Reads fail that take longer than the deadline.
+    pub fn new(tcp: TcpStream) -> Wire {
+        tcp.set_read_timeout(Some(DEADLINE)).unwrap();
+        tcp.set_nodelay(true).unwrap();
+        Wire { tcp: Arc::new(tcp) }
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.tcp.local_addr().unwrap()
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn half_close(&self) -> io::Result<()> {
+        self.tcp.shutdown(Shutdown::Write)
+    }
+
+    /// Lets it end in a reset, as a machine does that was switched off and on again.
+    pub fn reset(self) {
+        let socket = SockRef::from(&*self.tcp);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        (&*self.tcp).read(bytes)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.tcp).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.tcp).flush()
+    }
+}
+
+/// A connection that speaks in lines.
+pub struct Peer {
+    pub wire: Wire,
+    reader: BufReader<Wire>,
+}
+
+impl Peer {
+    #[track_caller]
+    pub fn connect(address: SocketAddr) -> Peer {
+        Peer::new(TcpStream::connect(address).expect("the server accepts"))
+    }
+
+    /// From another address of this machine; Linux has all of 127/8.
+    #[track_caller]
+    pub fn connect_from(own: [u8; 4], address: SocketAddr) -> Peer {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let own = SocketAddr::from((own, 0));
+        socket.bind(&own.into()).unwrap();
+        socket.connect(&address.into()).expect("the server accepts");
+        Peer::new(socket.into())
+    }
+
+    pub fn new(tcp: TcpStream) -> Peer {
+        let wire = Wire::new(tcp);
+        let reader = BufReader::new(wire.clone());
+        Peer { wire, reader }
+    }
+
+    /// Sends one line.
+    pub fn send(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\n").as_bytes());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.wire.write_all(bytes).expect("the server reads");
+    }
+
+    /// The next line; `None` when the server closed.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.reader.read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => {
+                let text = String::from_utf8(line).expect("the server sends UTF-8");
+                let text = text
+                    .strip_suffix('\n')
+                    .expect("the server sends whole lines");
+                Some(text.to_owned())
+            }
+            Err(error) => panic!("no line within {DEADLINE:?}: {error}"),
+        }
+    }
+
+    /// The next line has to be this one.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &str) {
+        assert_eq!(
+            self.line().as_deref(),
+            Some(expected),
+            "(left: came, right: expected)"
+        );
+    }
+
+    /// The next line has to begin so; returns it.
+    #[track_caller]
+    pub fn expect_start(&mut self, expected: &str) -> String {
+        let line = self
+            .line()
+            .unwrap_or_else(|| panic!("expected {expected:?}…, the server closed"));
+        assert!(
+            line.starts_with(expected),
+            "expected: {expected:?}…\n    came: {line:?}"
+        );
+        line
+    }
+
+    /// Skips lines until this one comes; returns the skipped ones.
+    #[track_caller]
+    pub fn wait_for(&mut self, expected: &str) -> Vec<String> {
+        let mut skipped = Vec::new();
+        loop {
+            match self.line() {
+                Some(line) if line == expected => return skipped,
+                Some(line) => skipped.push(line),
+                None => {
+                    panic!("expected: {expected:?}, then the server closed\n    came: {skipped:#?}")
+                }
+            }
+        }
+    }
+
+    /// The server has to have closed: nothing more comes.
+    #[track_caller]
+    pub fn expect_end(&mut self) {
+        assert_eq!(self.line(), None, "(left: came, right: the end)");
+    }
+
+    /// Everything until the server closes.
+    pub fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.line()).collect()
+    }
+
+    /// Everything until the server closes or cuts the connection, half a line at its end included.
+    pub fn remains(&mut self) -> String {
+        let mut bytes = Vec::new();
+        match self.reader.read_to_end(&mut bytes) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+                panic!("no end within {DEADLINE:?}: {error}")
+            }
+            _ => String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// Says that nothing more will be sent, as `nc -N` does at the end of its input.
+    pub fn half_close(&self) {
+        self.wire.half_close().unwrap();
+    }
+
+    /// Asks something harmless and waits for the answer: all sent before has been dealt with, and
+    /// all heard before has been read. Returns what came in between.
+    #[track_caller]
+    pub fn sync(&mut self) -> Vec<String> {
+        self.send("/sync");
+        self.wait_for("ERR unknown-command /sync")
+    }
+
+    /// Leaves; the name is free again.
+    #[track_caller]
+    pub fn quit(mut self) {
+        self.send("/SAIR");
+        self.wait_for("BYE quit");
+    }
+
+    /// Closes with a reset.
+    pub fn reset(self) {
+        self.wire.reset();
+    }
+}

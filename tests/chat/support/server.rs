@@ -1,0 +1,126 @@
+//! The real server, started for one test.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::{Peer, Process, busy_time, open_files, proc_status, wait_until};
+
+/// A server before its start. Every server of a test is started through this.
+pub struct Setup {
+    /// What will be run.
+    pub command: Command,
+}
+
+impl Setup {
+    /// Runs it by another program, or elsewhere.
+    pub fn through(self, wrap: impl FnOnce(&Command) -> Command) -> Setup {
+        Setup {
+            command: wrap(&self.command),
+        }
+    }
+
+    /// Runs it, and waits until it listens.
+    #[track_caller]
+    pub fn start(mut self) -> Server {
+        let process = Process::spawn(&mut self.command);
+        let line = process.wait_for("listening on ");
+        let (_, address) = line.split_once("listening on ").unwrap();
+        let address = address.trim().parse().unwrap();
+        Server { address, process }
+    }
+}
+
+/// A running `chat-server` on a free port; killed when dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    pub process: Process,
+}
+
+impl Server {
+    /// With the limits that would be in the way of most tests taken off, then `flags`.
+    #[track_caller]
+    pub fn start(flags: &[&str]) -> Server {
+        Server::with(flags).start()
+    }
+
+    /// What [`start`](Self::start) starts, for those who want it otherwise.
+    pub fn with(flags: &[&str]) -> Setup {
+        let usually = [
+            ("--bind", "127.0.0.1:0"),
+            ("--rate", "0"),
+            ("--max-per-address", "0"),
+        ];
+        let usually = usually
+            .iter()
+            .filter(|(flag, _)| !flags.contains(flag))
+            .flat_map(|&(flag, value)| [flag, value]);
+        Server::as_typed(&usually.chain(flags.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// With `flags` alone, as a person starts it.
+    pub fn as_typed(flags: &[&str]) -> Setup {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+        command.args(flags);
+        Setup { command }
+    }
+
+    /// What its screen shows so far.
+    pub fn log(&self) -> String {
+        self.process.stderr.so_far()
+    }
+
+    /// How many threads and open files it has.
+    pub fn held(&self) -> (usize, usize) {
+        let pid = self.process.pid();
+        (proc_status(pid, "Threads"), open_files(pid))
+    }
+
+    /// Waits until it has given back all it did not have at `start`.
+    #[track_caller]
+    pub fn wait_until_held(&self, start: (usize, usize)) {
+        let what = format!("back at {start:?} threads and open files");
+        wait_until(&what, || self.held() == start);
+    }
+
+    /// It is hardly busy: whatever just happened to it, it does not spin.
+    #[track_caller]
+    pub fn assert_at_rest(&self) {
+        let before = busy_time(self.process.pid());
+        let watched = Duration::from_secs(1);
+        thread::sleep(watched);
+        let busy = busy_time(self.process.pid()) - before;
+        assert!(
+            busy < watched / 5,
+            "expected: hardly busy\n    came: {busy:?} of {watched:?}"
+        );
+    }
+
+    /// KiB of memory: `VmRSS` at the moment, `VmHWM` at the most so far.
+    pub fn memory(&self, field: &str) -> usize {
+        proc_status(self.process.pid(), field)
+    }
+
+    /// Somebody at the door.
+    #[track_caller]
+    pub fn connect(&self) -> Peer {
+        Peer::connect(self.address)
+    }
+
+    /// Somebody at the door, from another address of this machine.
+    #[track_caller]
+    pub fn connect_from(&self, own: [u8; 4]) -> Peer {
+        Peer::connect_from(own, self.address)
+    }
+
+    /// Somebody in the room, who has heard `WELCOME`.
+    #[track_caller]
+    pub fn join(&self, name: &str) -> Peer {
+        let mut peer = self.connect();
+        peer.expect("<USERNAME>");
+        peer.send(name);
+        peer.expect_start(&format!("WELCOME {name} "));
+        peer
+    }
+}
