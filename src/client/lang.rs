@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 
 use super::{Ending, Problem};
 use crate::protocol::{
-    COMMANDS, CommandKind, CommandSpec, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode,
-    Text, Username, UsernameError,
+    COMMANDS, ClientKind, CommandKind, CommandSpec, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT,
+    RefusalCode, Text, Username, UsernameError,
 };
 
 /// A language of the interface.
@@ -97,9 +97,8 @@ impl Lang {
     /// The commands, a line each.
     pub fn help(self) -> Vec<String> {
         let rows = COMMANDS.iter().map(|spec| {
-            let (arguments, summary) = self.command(spec.kind);
-            let usage = format!("{} {arguments}", spec.names[0]);
-            let also = spec.names[1..].join(", ");
+            let usage = format!("{} {}", spec.names[0], self.arguments(spec));
+            let (summary, also) = (self.summary(spec.kind), spec.names[1..].join(", "));
             format!("{usage:<19} {summary} ({also})")
         });
         let slash = say! { self, "//texto", "//text" };
@@ -107,23 +106,34 @@ impl Lang {
         rows.chain([format!("{slash:<19} {summary}")]).collect()
     }
 
-    /// What follows a command, and what it does.
-    fn command(self, kind: CommandKind) -> (&'static str, &'static str) {
-        match (self, kind) {
-            (Lang::Pt, CommandKind::Quit) => ("", "sai"),
-            (Lang::En, CommandKind::Quit) => ("", "leaves"),
-            (Lang::Pt, CommandKind::Private) => ("NOME TEXTO", "fala a uma só pessoa"),
-            (Lang::En, CommandKind::Private) => ("NAME TEXT", "speaks to one person alone"),
-            (Lang::Pt, CommandKind::Reply) => ("TEXTO", "responde à última mensagem privada"),
-            (Lang::En, CommandKind::Reply) => ("TEXT", "answers the last private message"),
-            (Lang::Pt, CommandKind::Who) => ("", "quem está aqui"),
-            (Lang::En, CommandKind::Who) => ("", "who is here"),
-            (Lang::Pt, CommandKind::Rename) => ("NOME", "muda o seu nome"),
-            (Lang::En, CommandKind::Rename) => ("NAME", "changes your name"),
-            (Lang::Pt, CommandKind::Act) => ("TEXTO", "diz o que você faz"),
-            (Lang::En, CommandKind::Act) => ("TEXT", "says what you do"),
-            (Lang::Pt, CommandKind::Help) => ("", "esta lista"),
-            (Lang::En, CommandKind::Help) => ("", "this list"),
+    /// What follows a command.
+    fn arguments(self, spec: &CommandSpec) -> String {
+        match self {
+            Lang::Pt => spec
+                .arguments
+                .replace("NAME", "NOME")
+                .replace("TEXT", "TEXTO"),
+            Lang::En => spec.arguments.to_owned(),
+        }
+    }
+
+    /// What a command does.
+    fn summary(self, kind: CommandKind) -> String {
+        match kind {
+            CommandKind::Quit => say! { self, "sai", "leaves" },
+            CommandKind::Private => say! { self,
+            "fala a uma só pessoa",
+            "speaks to one person alone" },
+            CommandKind::Client(ClientKind::Reply) => say! { self,
+            "responde à última mensagem privada",
+            "answers the last private message" },
+            CommandKind::Who => say! { self, "quem está aqui", "who is here" },
+            CommandKind::Rename => say! { self, "muda o seu nome", "changes your name" },
+            CommandKind::Act => say! { self, "diz o que você faz", "says what you do" },
+            CommandKind::Client(ClientKind::Ignore) => say! { self,
+            "não mostra mais o que alguém diz; de novo, volta a mostrar",
+            "shows nothing more of somebody; again, shows it once more" },
+            CommandKind::Help => say! { self, "esta lista", "this list" },
         }
     }
 
@@ -174,7 +184,9 @@ impl Lang {
     }
 
     pub fn missing_argument(self, typed: &str) -> String {
-        let arguments = CommandSpec::find(typed).map_or("", |spec| self.command(spec.kind).0);
+        let arguments = CommandSpec::find(typed)
+            .map(|spec| self.arguments(spec))
+            .unwrap_or_default();
         say! { self,
         "Falta algo em {typed}; escreva {typed} {arguments}.",
         "{typed} lacks something; write {typed} {arguments}." }

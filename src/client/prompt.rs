@@ -24,7 +24,7 @@ use super::Problem;
 use super::screen::Screen;
 use super::session::Session;
 use crate::net::plain_words;
-use crate::protocol::{COMMANDS, LINE_LIMIT, Line, LineReader, fold};
+use crate::protocol::{BadLine, COMMANDS, LINE_LIMIT, LineReader, fold};
 
 /// How many of what waits to be printed is printed at once: one by one, each would redraw the line being edited.
 const AT_ONCE: usize = 1000;
@@ -163,9 +163,9 @@ impl Prompt {
 fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> Typed {
     loop {
         match lines.next_line() {
-            Some(Line::Text(line)) => return Typed::Lines(line.to_owned()),
-            Some(Line::TooLong) => return Typed::TooLong,
-            Some(Line::NotUtf8) => return Typed::NotUtf8,
+            Some(Ok(line)) => return Typed::Lines(line.to_owned()),
+            Some(Err(BadLine::TooLong)) => return Typed::TooLong,
+            Some(Err(BadLine::NotUtf8)) => return Typed::NotUtf8,
             None => {}
         }
         // A terminal's end is said once, and it could be read from again.

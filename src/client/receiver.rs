@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::session::Session;
 use super::{Ending, Problem};
 use crate::net::plain_words;
-use crate::protocol::{EVENT_LIMIT, Event, Line, LineReader, Text};
+use crate::protocol::{EVENT_LIMIT, Event, LineReader, Text};
 
 /// Shows what the server says until the connection ends, and then ends the session. The body of
 /// the receiver thread.
@@ -36,7 +36,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
         let mut batch = String::new();
         while let Some(line) = lines.next_line() {
             // No server of this protocol sends a line that is too long or not UTF-8.
-            let Line::Text(line) = line else { continue };
+            let Ok(line) = line else { continue };
             let Ok(event) = line.parse::<Event>() else {
                 if !session.known().is_greeted {
                     return Ending::Failed(Problem::NoChatServer);

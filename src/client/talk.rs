@@ -9,7 +9,9 @@ use super::screen::Screen;
 use super::session::{Known, Session};
 use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
 use crate::net::take_any_time;
-use crate::protocol::{COMMANDS, Command, CommandError, LINE_LIMIT, Text, Username, UsernameError};
+use crate::protocol::{
+    COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username, UsernameError,
+};
 
 /// How long a server may take to ask for a name before it is taken for something else.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
@@ -132,38 +134,42 @@ impl Talk<'_> {
     fn say(&mut self, line: &str) {
         let lang = self.painter.lang;
         let line = line.strip_suffix('\r').unwrap_or(line);
-        match Command::parse(line) {
+        match ClientCommand::parse(line) {
             Ok(None) => {}
-            Ok(Some(Command::Help)) => {
-                let rows = lang.help().into_iter();
-                // When it cannot be shown, the receiver finds out and ends the session.
-                let _ = self
-                    .screen
-                    .show(rows.map(|row| self.painter.remark(row)).collect());
-            }
-            Ok(Some(Command::Reply(text))) => {
+            Ok(Some(ClientCommand::Reply(text))) => {
                 let correspondent = self.session.known().correspondent.clone();
                 match correspondent {
                     Some(name) => self.send(&format!("/msg {name} {text}")),
                     None => self.complain(lang.nobody_to_answer()),
                 }
             }
-            Ok(Some(Command::Rename(_))) => {
-                let before = self.session.known().answers;
-                self.send(line);
-                if self.in_editor {
-                    // The next prompt is to show the new name.
-                    let is_answered = |known: &Known| known.answers != before;
-                    self.session.wait_until(ANSWER_PATIENCE, is_answered);
+            // Nobody is ignored yet.
+            Ok(Some(ClientCommand::Ignore(_))) => {}
+            Ok(Some(ClientCommand::Send { command, line })) => match command {
+                Command::Help => {
+                    let rows = lang.help().into_iter();
+                    // When it cannot be shown, the receiver finds out and ends the session.
+                    let _ = self
+                        .screen
+                        .show(rows.map(|row| self.painter.remark(row)).collect());
                 }
-            }
-            Ok(Some(_)) => self.send(line),
+                Command::Rename(_) => {
+                    let before = self.session.known().answers;
+                    self.send(line);
+                    if self.in_editor {
+                        // The next prompt is to show the new name.
+                        let is_answered = |known: &Known| known.answers != before;
+                        self.session.wait_until(ANSWER_PATIENCE, is_answered);
+                    }
+                }
+                _ => self.send(line),
+            },
             Err(CommandError::Unknown(typed)) => {
-                let shown = Text::new(typed);
-                self.complain(lang.unknown_command(shown.as_str(), nearest_command(typed)));
+                let nearest = nearest_command(typed.as_str());
+                self.complain(lang.unknown_command(typed.as_str(), nearest));
             }
             Err(CommandError::MissingArgument(typed)) => {
-                self.complain(lang.missing_argument(typed));
+                self.complain(lang.missing_argument(typed.as_str()));
             }
         }
     }

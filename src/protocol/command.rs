@@ -1,22 +1,32 @@
 use super::Text;
+use super::text::visible_start;
 
-/// What a command does.
+/// What a command does, and by that who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandKind {
     /// Leave the room.
     Quit,
     /// Say something to one person.
     Private,
-    /// Say something to whoever last wrote privately; the client turns it into [`Private`](Self::Private).
-    Reply,
     /// Ask who is here.
     Who,
     /// Change one's name.
     Rename,
     /// Say what one does.
     Act,
-    /// Ask for the commands.
+    /// Ask for the commands; a client answers in its own words, the server somebody who has none.
     Help,
+    /// Done by the client alone; to the server it is no command.
+    Client(ClientKind),
+}
+
+/// What only a client can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Say something to whoever last wrote privately.
+    Reply,
+    /// Show nothing more of one person, or show it again, or list those not shown.
+    Ignore,
 }
 
 /// One row of [`COMMANDS`].
@@ -26,56 +36,40 @@ pub struct CommandSpec {
     pub kind: CommandKind,
     /// How it is typed: first the name shown to people, then what else it answers to.
     pub names: &'static [&'static str],
-    /// What follows it, as shown to people; empty for nothing.
+    /// What follows it, in English words; empty for nothing.
     pub arguments: &'static str,
-    /// What the server's help says of it.
-    pub summary: &'static str,
 }
 
-/// Every command there is; the parser, the help and the completion go by this table.
+const fn row(
+    kind: CommandKind,
+    names: &'static [&'static str],
+    arguments: &'static str,
+) -> CommandSpec {
+    CommandSpec {
+        kind,
+        names,
+        arguments,
+    }
+}
+
+/// Every command there is; the parsers, the help and the completion go by this table.
 pub const COMMANDS: &[CommandSpec] = &[
-    CommandSpec {
-        kind: CommandKind::Quit,
-        names: &["/SAIR", "/quit", "/exit"],
-        arguments: "",
-        summary: "leave",
-    },
-    CommandSpec {
-        kind: CommandKind::Private,
-        names: &["/msg", "/w"],
-        arguments: "NAME TEXT",
-        summary: "say something to one person",
-    },
-    CommandSpec {
-        kind: CommandKind::Reply,
-        names: &["/r", "/responder", "/reply"],
-        arguments: "TEXT",
-        summary: "answer the last private message",
-    },
-    CommandSpec {
-        kind: CommandKind::Who,
-        names: &["/quem", "/who", "/names"],
-        arguments: "",
-        summary: "who is here",
-    },
-    CommandSpec {
-        kind: CommandKind::Rename,
-        names: &["/nome", "/nick"],
-        arguments: "NAME",
-        summary: "change your name",
-    },
-    CommandSpec {
-        kind: CommandKind::Act,
-        names: &["/eu", "/me"],
-        arguments: "TEXT",
-        summary: "say what you do",
-    },
-    CommandSpec {
-        kind: CommandKind::Help,
-        names: &["/ajuda", "/help"],
-        arguments: "",
-        summary: "this list",
-    },
+    row(CommandKind::Quit, &["/SAIR", "/quit", "/exit"], ""),
+    row(CommandKind::Private, &["/msg", "/w"], "NAME TEXT"),
+    row(
+        CommandKind::Client(ClientKind::Reply),
+        &["/r", "/responder", "/reply"],
+        "TEXT",
+    ),
+    row(CommandKind::Who, &["/quem", "/who", "/names"], ""),
+    row(CommandKind::Rename, &["/nome", "/nick"], "NAME"),
+    row(CommandKind::Act, &["/eu", "/me"], "TEXT"),
+    row(
+        CommandKind::Client(ClientKind::Ignore),
+        &["/ignorar", "/ignore"],
+        "NAME",
+    ),
+    row(CommandKind::Help, &["/ajuda", "/help"], ""),
 ];
 
 impl CommandSpec {
@@ -89,22 +83,20 @@ impl CommandSpec {
     }
 }
 
-/// What a line asks for.
+/// What a line asks of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command<'a> {
     /// Say this to everyone.
     Say(Text<'a>),
     /// Say this to everyone as something one does.
     Act(Text<'a>),
-    /// Say this to one person, named as typed.
+    /// Say this to one person.
     Private {
         /// The addressee as typed, not yet known to be a name.
         to: &'a str,
         /// What is said.
         text: Text<'a>,
     },
-    /// Say this to whoever last wrote privately. Only a client can know who that was.
-    Reply(Text<'a>),
     /// Take this name, as typed.
     Rename(&'a str),
     /// Tell who is here.
@@ -115,60 +107,161 @@ pub enum Command<'a> {
     Quit,
 }
 
-/// Why a line that begins with `/` is not a command.
+/// What a line asks of the client it is typed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCommand<'a> {
+    /// Say this to whoever last wrote privately.
+    Reply(Text<'a>),
+    /// Show nothing more of this person, named as typed, or show it again; without a name, list
+    /// those not shown.
+    Ignore(Option<&'a str>),
+    /// Send `line`, by which the server will understand `command`.
+    Send {
+        /// What it asks of the server.
+        command: Command<'a>,
+        /// Text as it was typed; of a command, what stands from its `/` on.
+        line: &'a str,
+    },
+}
+
+/// Why a line that begins with `/` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError<'a> {
-    /// No row of [`COMMANDS`] has this word.
+    /// No row of [`COMMANDS`] has this word, or none that can be done here.
     #[error("{0} is not a command")]
-    Unknown(&'a str),
+    Unknown(Text<'a>),
     /// The command, as typed, needs more words than it was given.
     #[error("{0} needs more words")]
-    MissingArgument(&'a str),
+    MissingArgument(Text<'a>),
+}
+
+/// A line as its first visible character makes it.
+enum Shape<'a> {
+    Blank,
+    Text(Text<'a>),
+    Command {
+        kind: CommandKind,
+        word: Text<'a>,
+        rest: &'a str,
+        line: &'a str,
+    },
+}
+
+impl<'a> Shape<'a> {
+    /// The first visible character decides: behind a `/`, whatever invisible stands before it, a
+    /// line is a command or is refused.
+    ///
+    /// MUST NOT take for text what somebody may have meant for one person: what cannot be obeyed
+    /// is an error.
+    fn of(line: &'a str) -> Result<Self, CommandError<'a>> {
+        let visible = &line[visible_start(line)..];
+        let Some(behind) = visible.strip_prefix('/') else {
+            let text = Text::new(line);
+            return Ok(match text.is_blank() {
+                true => Shape::Blank,
+                false => Shape::Text(text),
+            });
+        };
+        if behind.starts_with('/') {
+            return Ok(Shape::Text(Text::new(behind)));
+        }
+        let (typed, rest) = split_word(visible);
+        let word = Text::new(typed);
+        if let Some(spec) = CommandSpec::find(word.as_str()) {
+            return Ok(Shape::Command {
+                kind: spec.kind,
+                word,
+                rest,
+                line: visible,
+            });
+        }
+        // `/etc/hosts` is a path and `/msg/ana` a slip.
+        let (_, second) = word.as_str().split_at(1);
+        let path = second.find('/').map(|at| &word.as_str()[..=at]);
+        match path.is_some_and(|first| CommandSpec::find(first).is_none()) {
+            true => Ok(Shape::Text(Text::new(line))),
+            false => Err(CommandError::Unknown(word)),
+        }
+    }
 }
 
 impl<'a> Command<'a> {
-    /// Reads a line as a person types it. `None` for a blank line, which asks for nothing.
-    ///
-    /// A command begins with `/` in the first column, and text keeps its inner and leading
-    /// spaces.
+    /// Reads a line as the server does: what only a client can do is unknown. `None` for a blank
+    /// line, which asks for nothing. Text keeps its inner and leading spaces.
     pub fn parse(line: &'a str) -> Result<Option<Command<'a>>, CommandError<'a>> {
-        let Some(after_slash) = line.strip_prefix('/') else {
-            let blank = line.trim_start().is_empty();
-            return Ok((!blank).then(|| Command::Say(Text::new(line))));
-        };
-        if after_slash.starts_with('/') {
-            return Ok(Some(Command::Say(Text::new(after_slash))));
+        match Shape::of(line)? {
+            Shape::Blank => Ok(None),
+            Shape::Text(text) => Ok(Some(Command::Say(text))),
+            Shape::Command {
+                kind, word, rest, ..
+            } => Command::read(kind, word, rest).map(Some),
         }
-        let (word, rest) = split_word(line);
-        let spec = CommandSpec::find(word).ok_or(CommandError::Unknown(word))?;
-        let text = || match rest.trim().is_empty() {
-            true => Err(CommandError::MissingArgument(word)),
-            false => Ok(Text::new(rest)),
-        };
-        Ok(Some(match spec.kind {
+    }
+
+    fn read(kind: CommandKind, word: Text<'a>, rest: &'a str) -> Result<Self, CommandError<'a>> {
+        Ok(match kind {
             CommandKind::Quit => Command::Quit,
             CommandKind::Who => Command::Who,
             CommandKind::Help => Command::Help,
-            CommandKind::Act => Command::Act(text()?),
-            CommandKind::Reply => Command::Reply(text()?),
+            CommandKind::Act => Command::Act(text(word, rest)?),
             CommandKind::Rename => {
-                text()?;
+                text(word, rest)?;
                 Command::Rename(rest.trim())
             }
             CommandKind::Private => {
-                text()?;
-                let (to, said) = split_word(rest.trim_start());
-                if said.trim().is_empty() {
+                let (typed, said) = split_word(rest.trim_start());
+                let to = typed.strip_prefix('@').unwrap_or(typed);
+                let to = to.strip_suffix([':', ',']).unwrap_or(to);
+                if to.is_empty() {
                     return Err(CommandError::MissingArgument(word));
                 }
-                let text = Text::new(said);
+                let text = text(word, said)?;
                 Command::Private { to, text }
             }
-        }))
+            CommandKind::Client(_) => return Err(CommandError::Unknown(word)),
+        })
+    }
+}
+
+impl<'a> ClientCommand<'a> {
+    /// Reads a line as a person types it at a client. `None` for a blank line.
+    pub fn parse(line: &'a str) -> Result<Option<ClientCommand<'a>>, CommandError<'a>> {
+        let (command, line) = match Shape::of(line)? {
+            Shape::Blank => return Ok(None),
+            Shape::Text(text) => (Command::Say(text), line),
+            Shape::Command {
+                kind: CommandKind::Client(kind),
+                word,
+                rest,
+                ..
+            } => {
+                let name = rest.trim();
+                return Ok(Some(match kind {
+                    ClientKind::Reply => ClientCommand::Reply(text(word, rest)?),
+                    ClientKind::Ignore => ClientCommand::Ignore((!name.is_empty()).then_some(name)),
+                }));
+            }
+            Shape::Command {
+                kind,
+                word,
+                rest,
+                line,
+            } => (Command::read(kind, word, rest)?, line),
+        };
+        Ok(Some(ClientCommand::Send { command, line }))
+    }
+}
+
+/// What is said behind a command, whose `word` the error names if that is nothing.
+fn text<'a>(word: Text<'a>, rest: &'a str) -> Result<Text<'a>, CommandError<'a>> {
+    let text = Text::new(rest);
+    match text.is_blank() {
+        true => Err(CommandError::MissingArgument(word)),
+        false => Ok(text),
     }
 }
 
 /// The first word, and what stands behind the one blank after it.
 fn split_word(line: &str) -> (&str, &str) {
-    line.split_once([' ', '\t']).unwrap_or((line, ""))
+    line.split_once(char::is_whitespace).unwrap_or((line, ""))
 }

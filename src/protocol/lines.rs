@@ -9,19 +9,23 @@ const SMALL: usize = 512;
 /// its readers any cheaper.
 const LARGE: usize = 64 * 1024;
 
-/// One line as it came, without its line end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line<'a> {
-    /// UTF-8 within the limit.
-    Text(&'a str),
-    /// Longer than the limit; the rest, up to its newline, is skipped. Reported once.
+/// What programs on Windows put before a text (UTF-8's byte order mark, RFC 3629, section 6).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Why a line cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// It is longer than the limit; the rest, up to its newline, is skipped. Reported once.
+    #[error("the line is too long")]
     TooLong,
-    /// Within the limit, but not UTF-8.
+    /// It is within the limit, but not UTF-8.
+    #[error("the line is not UTF-8")]
     NotUtf8,
 }
 
 /// Cuts what a source delivers into lines of at most `limit` bytes, however it is split or
-/// merged on the way. Its buffer is never larger than 64 KiB, or twice the limit.
+/// merged on the way. A byte order mark at the start is dropped, and so is every `\r` before a
+/// newline. Its buffer is never larger than 64 KiB, or twice the limit.
 pub struct LineReader<R> {
     source: R,
     limit: usize,
@@ -33,6 +37,7 @@ pub struct LineReader<R> {
     scanned: usize,
     /// The last read left no space, so there is probably more where it came from.
     filled: bool,
+    begun: bool,
     skipping: bool,
     ended: bool,
 }
@@ -48,6 +53,7 @@ impl<R: Read> LineReader<R> {
             end: 0,
             scanned: 0,
             filled: false,
+            begun: false,
             skipping: false,
             ended: false,
         }
@@ -71,23 +77,28 @@ impl<R: Read> LineReader<R> {
         Ok(taken)
     }
 
-    /// The next whole line of what was read. After the end, what stands behind the last newline
-    /// counts as a line too.
-    pub fn next_line(&mut self) -> Option<Line<'_>> {
+    /// The next whole line of what was read, without its line end, or why it cannot be read. After
+    /// the end, what stands behind the last newline counts as a line too.
+    pub fn next_line(&mut self) -> Option<Result<&str, BadLine>> {
+        if !self.begun {
+            self.begin();
+        }
         loop {
             let unread = &self.buffer[self.start..self.end];
             let newline = unread[self.scanned..].iter().position(|&b| b == b'\n');
             let line = match newline {
                 Some(at) => self.start..self.start + self.scanned + at,
                 None if self.ended && !unread.is_empty() => self.start..self.end,
-                None if self.skipping || is_too_long(unread, self.limit) => {
+                None if self.skipping || without_returns(unread).len() > self.limit => {
                     self.start = self.end;
                     self.scanned = 0;
                     let known = mem::replace(&mut self.skipping, true);
-                    return (!known).then_some(Line::TooLong);
+                    return (!known).then_some(Err(BadLine::TooLong));
                 }
                 None => {
-                    self.scanned = unread.len();
+                    // How many `\r` reach past the limit makes no difference; they take no memory.
+                    self.end = self.end.min(self.start + self.limit + 1);
+                    self.scanned = self.end - self.start;
                     return None;
                 }
             };
@@ -98,12 +109,22 @@ impl<R: Read> LineReader<R> {
             }
             let mut bytes = &self.buffer[line];
             if newline.is_some() {
-                bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+                bytes = without_returns(bytes);
             }
             if bytes.len() > self.limit {
-                return Some(Line::TooLong);
+                return Some(Err(BadLine::TooLong));
             }
-            return Some(str::from_utf8(bytes).map_or(Line::NotUtf8, Line::Text));
+            return Some(str::from_utf8(bytes).map_err(|_| BadLine::NotUtf8));
+        }
+    }
+
+    /// Drops the byte order mark, once enough is read to tell whether there is one.
+    fn begin(&mut self) {
+        let unread = &self.buffer[self.start..self.end];
+        self.begun = unread.starts_with(BYTE_ORDER_MARK) || !BYTE_ORDER_MARK.starts_with(unread);
+        if unread.starts_with(BYTE_ORDER_MARK) {
+            self.start += BYTE_ORDER_MARK.len();
+            self.scanned = 0;
         }
     }
 
@@ -136,7 +157,8 @@ impl<R: Read> LineReader<R> {
     }
 }
 
-/// A line without its end yet is too long when not even a `\r` at its end could save it.
-fn is_too_long(unfinished: &[u8], limit: usize) -> bool {
-    unfinished.len() > limit + 1 || unfinished.len() == limit + 1 && !unfinished.ends_with(b"\r")
+/// `line` without the `\r` at its end, which may be part of the line end.
+fn without_returns(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|&byte| byte != b'\r');
+    &line[..end.map_or(0, |last| last + 1)]
 }

@@ -26,9 +26,11 @@ mod lines;
 mod text;
 mod username;
 
-pub use command::{COMMANDS, Command, CommandError, CommandKind, CommandSpec};
+pub use command::{
+    COMMANDS, ClientCommand, ClientKind, Command, CommandError, CommandKind, CommandSpec,
+};
 pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
-pub use lines::{Line, LineReader};
+pub use lines::{BadLine, LineReader};
 pub use text::Text;
 pub use username::{NAME_LIMIT, Username, UsernameError, fold};
 

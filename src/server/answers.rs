@@ -1,27 +1,13 @@
 use crate::protocol::{
-    COMMANDS, Command, CommandError, CommandKind, CommandSpec, Event, LINE_LIMIT, Line, NAME_LIMIT,
-    RefusalCode, Text, UsernameError,
+    BadLine, COMMANDS, CommandError, CommandKind, Event, LINE_LIMIT, NAME_LIMIT, RefusalCode, Text,
+    UsernameError,
 };
 
-/// What a line asks for, or the refusal that answers it.
-pub fn read(line: Line<'_>) -> Result<Option<Command<'_>>, Event<'static>> {
-    let Line::Text(line) = line else {
-        return Err(refuse_line(line));
-    };
-    // Who wrote last is the client's to know: here, `/r` is no command.
-    let is_reply = |word| CommandSpec::find(word).is_some_and(|s| s.kind == CommandKind::Reply);
-    match Command::parse(line) {
-        Ok(Some(Command::Reply(_))) => {
-            let word = line.split([' ', '\t']).next().unwrap_or_default();
-            Err(refuse(RefusalCode::UnknownCommand, word))
-        }
-        Err(CommandError::MissingArgument(word)) if !is_reply(word) => {
-            Err(refuse(RefusalCode::MissingArgument, word))
-        }
-        Err(CommandError::MissingArgument(word) | CommandError::Unknown(word)) => {
-            Err(refuse(RefusalCode::UnknownCommand, word))
-        }
-        Ok(command) => Ok(command),
+/// For a line that begins with `/` and cannot be obeyed.
+pub fn refuse_command(error: &CommandError) -> Event<'static> {
+    match error {
+        CommandError::Unknown(word) => refuse(RefusalCode::UnknownCommand, word.as_str()),
+        CommandError::MissingArgument(word) => refuse(RefusalCode::MissingArgument, word.as_str()),
     }
 }
 
@@ -31,10 +17,10 @@ pub fn refuse(code: RefusalCode, detail: &str) -> Event<'static> {
 }
 
 /// For a line that cannot be read.
-pub fn refuse_line(line: Line) -> Event<'static> {
-    match line {
-        Line::TooLong => refuse(RefusalCode::LineTooLong, &LINE_LIMIT.to_string()),
-        Line::NotUtf8 | Line::Text(_) => refuse(RefusalCode::NotUtf8, ""),
+pub fn refuse_line(bad: BadLine) -> Event<'static> {
+    match bad {
+        BadLine::TooLong => refuse(RefusalCode::LineTooLong, &LINE_LIMIT.to_string()),
+        BadLine::NotUtf8 => refuse(RefusalCode::NotUtf8, ""),
     }
 }
 
@@ -59,13 +45,9 @@ pub fn slow_down(rate: u32) -> Event<'static> {
 pub fn help() -> impl Iterator<Item = Event<'static>> {
     let known = COMMANDS
         .iter()
-        .filter(|spec| spec.kind != CommandKind::Reply);
+        .filter(|spec| !matches!(spec.kind, CommandKind::Client(_)));
     known.map(|spec| {
-        let mut text = spec.names.join(", ");
-        if !spec.arguments.is_empty() {
-            text = format!("{text} {}", spec.arguments);
-        }
-        let text = format!("{text}: {}", spec.summary);
-        Event::Info(Text::new(&text).into_owned())
+        let text = format!("{} {}", spec.names.join(", "), spec.arguments);
+        Event::Info(Text::new(text.trim_end()).into_owned())
     })
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use log::debug;
 
 use super::Server;
-use super::answers::{help, read, refuse, refuse_line, refuse_name, slow_down};
+use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
 use super::connection::{Connection, GLANCE};
 use super::limits::TokenBucket;
 use super::outbox::{Outbox, line};
 use super::registry::Seat;
 use crate::protocol::{
-    Command, Event, Farewell, LINE_LIMIT, LeaveReason, Line, LineReader, RefusalCode, Username,
+    Command, Event, Farewell, LINE_LIMIT, LeaveReason, LineReader, RefusalCode, Username,
 };
 
 /// How often a name may be tried.
@@ -122,15 +122,13 @@ impl Session<'_> {
     fn read_name(&mut self, deadline: Instant) -> Result<Result<Username, Event<'static>>, Turned> {
         loop {
             match self.lines.next_line() {
-                Some(Line::Text(line))
-                    if matches!(Command::parse(line), Ok(Some(Command::Quit))) =>
-                {
+                Some(Ok(line)) if matches!(Command::parse(line), Ok(Some(Command::Quit))) => {
                     return Err(Turned::Away(Farewell::Quit));
                 }
-                Some(Line::Text(line)) => {
+                Some(Ok(line)) => {
                     return Ok(line.parse().map_err(|error| refuse_name(&error)));
                 }
-                Some(bad) => return Ok(Err(refuse_line(bad))),
+                Some(Err(bad)) => return Ok(Err(refuse_line(bad))),
                 None => {}
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -193,11 +191,7 @@ impl Session<'_> {
                 break true;
             };
             #[cfg(test)]
-            assert_ne!(
-                line,
-                Line::Text("/panic"),
-                "a test wants to see a session fail"
-            );
+            assert_ne!(line, Ok("/panic"), "a test wants to see a session fail");
             let wait = self.bucket.take(now);
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
@@ -215,7 +209,11 @@ impl Session<'_> {
             }
             let me = seat.name();
             let before = outbox.size;
-            match read(line) {
+            let command = match line {
+                Ok(line) => Command::parse(line).map_err(|error| refuse_command(&error)),
+                Err(bad) => Err(refuse_line(bad)),
+            };
+            match command {
                 Ok(None) => {}
                 Ok(Some(Command::Say(text))) => outbox.say(me, &Event::Message(me.clone(), text)),
                 Ok(Some(Command::Act(text))) => outbox.say(me, &Event::Action(me.clone(), text)),
@@ -227,8 +225,6 @@ impl Session<'_> {
                 Ok(Some(Command::Help)) => {
                     help().for_each(|line| outbox.tell(me, &line));
                 }
-                // Not known here: see `read`.
-                Ok(Some(Command::Reply(_))) => {}
                 Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
                     Err(error) => outbox.tell(me, &refuse_name(&error)),
                     Ok(new) if seat.rename(new.clone(), mem::take(&mut outbox)) => {}

@@ -4,30 +4,31 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 
 use crate::support::fuzz;
-use chat::protocol::{LINE_LIMIT, Line, LineReader};
+use chat::protocol::{BadLine, LINE_LIMIT, LineReader};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A line as [`Line`] has it, free of its reader.
-#[derive(Debug, Clone, PartialEq)]
-enum Got {
-    Text(String),
-    TooLong,
-    NotUtf8,
-}
+/// A line as the reader gives it, free of the reader.
+type Got = Result<String, BadLine>;
 
 /// What a reader should make of `bytes`, however they arrive.
 fn model(bytes: &[u8], limit: usize) -> Vec<Got> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes
         .split_inclusive(|&byte| byte == b'\n')
         .map(|piece| match piece.strip_suffix(b"\n") {
-            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            Some(mut line) => {
+                while let Some(shorter) = line.strip_suffix(b"\r") {
+                    line = shorter;
+                }
+                line
+            }
             None => piece,
         })
         .map(|line| match str::from_utf8(line) {
-            _ if line.len() > limit => Got::TooLong,
-            Ok(text) => Got::Text(text.to_owned()),
-            Err(_) => Got::NotUtf8,
+            _ if line.len() > limit => Err(BadLine::TooLong),
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(BadLine::NotUtf8),
         })
         .collect()
 }
@@ -64,11 +65,7 @@ fn read_all(chunks: VecDeque<Vec<u8>>, limit: usize) -> Vec<Got> {
     let mut got = Vec::new();
     loop {
         while let Some(line) = reader.next_line() {
-            got.push(match line {
-                Line::Text(text) => Got::Text(text.to_owned()),
-                Line::TooLong => Got::TooLong,
-                Line::NotUtf8 => Got::NotUtf8,
-            });
+            got.push(line.map(str::to_owned));
         }
         if got.len() % 3 == 0 {
             reader.shrink();
@@ -81,6 +78,9 @@ fn read_all(chunks: VecDeque<Vec<u8>>, limit: usize) -> Vec<Got> {
     }
 }
 
+/// UTF-8's byte order mark.
+const MARK: &[u8; 3] = b"\xef\xbb\xbf";
+
 /// Bytes with many line ends, in pieces of any size, some of them the limit give or take a few.
 fn any_bytes(limit: usize) -> impl Strategy<Value = Vec<u8>> {
     let telling = vec(
@@ -88,14 +88,20 @@ fn any_bytes(limit: usize) -> impl Strategy<Value = Vec<u8>> {
         0..12,
     );
     let near = limit.saturating_sub(3)..limit + 4;
+    let near_limit = near.clone();
     let piece = prop_oneof![
         4 => telling,
         2 => "\\PC{0,10}\r?\n?".prop_map(String::into_bytes),
         2 => (near, "\r?\n?").prop_map(|(length, end)| ["x".repeat(length), end].concat().into_bytes()),
         1 => vec(any::<u8>(), 0..40),
         1 => (0..3 * limit + 3000).prop_map(|length| vec![b'y'; length]),
+        1 => (near_limit, 0..2 * limit + 2000, "\n|x\n|").prop_map(|(length, returns, end)| {
+            ["x".repeat(length), "\r".repeat(returns), end].concat().into_bytes()
+        }),
+        1 => Just(MARK.to_vec()),
     ];
-    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    let start = prop_oneof![Just(&MARK[..]), Just(&MARK[..2]), Just(&b""[..])];
+    (start, vec(piece, 0..12)).prop_map(|(start, pieces)| [start, &pieces.concat()].concat())
 }
 
 /// Cuts `bytes` anywhere; 0 stands for an error between two reads.
@@ -131,12 +137,14 @@ fn however_bytes_arrive_the_lines_are_the_same() {
 fn the_limit_does_not_count_the_line_end() {
     let full = "é".repeat(LINE_LIMIT / 2);
     for (bytes, expected) in [
-        (format!("{full}\n"), Got::Text(full.clone())),
-        (format!("{full}\r\n"), Got::Text(full.clone())),
-        (full.clone(), Got::Text(full.clone())),
-        (format!("{full}x\n"), Got::TooLong),
-        (format!("{full}\r\r\n"), Got::TooLong),
-        (format!("{full}x"), Got::TooLong),
+        (format!("{full}\n"), Ok(full.clone())),
+        (format!("{full}\r\n"), Ok(full.clone())),
+        (full.clone(), Ok(full.clone())),
+        (format!("{full}x\n"), Err(BadLine::TooLong)),
+        (format!("{full}\r\r\n"), Ok(full.clone())),
+        (format!("\u{feff}{full}\n"), Ok(full.clone())),
+        (format!("{full}\rx\n"), Err(BadLine::TooLong)),
+        (format!("{full}x"), Err(BadLine::TooLong)),
     ] {
         for lengths in [&[bytes.len()][..], &[1], &[LINE_LIMIT, 1]] {
             let got = read_all(cut(bytes.as_bytes(), lengths), LINE_LIMIT);
@@ -156,5 +164,5 @@ fn an_endless_line_is_refused_once_and_the_next_one_is_read() {
             got.push(format!("{line:?}"));
         }
     }
-    assert_eq!(got, ["TooLong", r#"Text("next")"#], "(left: came)");
+    assert_eq!(got, ["Err(TooLong)", r#"Ok("next")"#], "(left: came)");
 }

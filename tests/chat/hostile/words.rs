@@ -28,15 +28,15 @@ fn names_that_hide_turn_or_pile_up_are_refused_without_showing_them() {
     let server = Server::start(&[]);
     let mut ana = server.join("ana");
     for (typed, shown) in [
-        ("an\u{200b}a", "an\u{fffd}a"),
+        ("an\u{200b}a", "ana"),
         ("an\u{200d}a", "an\u{200d}a"),
         ("\u{202e}ana", "\u{fffd}ana"),
-        ("ana\u{e0041}", "ana\u{fffd}"),
-        ("ana\u{1b}[2J", "ana\u{fffd}[2J"),
+        ("ana\u{e0041}", "ana"),
+        ("ana\u{1b}[2J", "ana"),
         ("ana\u{9b}2J", "ana\u{fffd}2J"),
         ("an\ta", "an a"),
         ("an\ra", "an\u{fffd}a"),
-        ("ana\u{3164}", "ana\u{fffd}"),
+        ("ana\u{3164}", "ana"),
         (
             "a\u{316}\u{317}\u{318}\u{319}",
             "a\u{316}\u{317}\u{318}\u{319}",
@@ -99,13 +99,10 @@ fn escapes_reach_no_screen() {
     let mut ana = server.join("ana");
     reader.expect("JOIN ana");
     for (typed, shown) in [
-        ("\u{1b}[2J\u{1b}[H", "\u{fffd}[2J\u{fffd}[H"),
-        (
-            "\u{1b}]52;c;cm0gLXJm\u{7}",
-            "\u{fffd}]52;c;cm0gLXJm\u{fffd}",
-        ),
+        ("a\u{1b}[2J\u{1b}[Hb", "ab"),
+        ("a\u{1b}]52;c;cm0gLXJm\u{7}b", "ab"),
         ("\u{9b}31m\u{9d}0;x\u{9c}", "\u{fffd}31m\u{fffd}0;x\u{fffd}"),
-        ("\u{7f}\u{8}\0", "\u{fffd}\u{fffd}\u{fffd}"),
+        ("\u{7f}\u{8}\0", "\u{fffd}\u{fffd}"),
         ("\u{202e}oi\u{2066}", "\u{fffd}oi\u{fffd}"),
         ("a\tb", "a b"),
         (
@@ -125,9 +122,9 @@ fn escapes_reach_no_screen() {
     }
     // What the server repeats to the one who typed it.
     for (typed, answer) in [
-        ("/\u{1b}[2J", "ERR unknown-command /\u{fffd}[2J"),
-        ("/msg \u{1b}[2J oi", "ERR no-such-user \u{fffd}[2J"),
-        ("/nome \u{1b}[2J", "ERR username-invalid \u{fffd}[2J"),
+        ("/\u{1b}[2Jx", "ERR unknown-command /x"),
+        ("/msg x\u{1b}[2J oi", "ERR no-such-user x"),
+        ("/nome x\u{1b}[2J", "ERR username-invalid x"),
     ] {
         ana.send(typed);
         ana.expect(answer);
@@ -143,7 +140,8 @@ fn nobody_forges_a_line_of_somebody_elses() {
     for end in [
         "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}", "\0", "\r\r",
     ] {
-        let shown = "\u{fffd}".repeat(end.chars().count());
+        let replaced = end.chars().filter(|&c| c != '\0').count();
+        let shown = "\u{fffd}".repeat(replaced);
         for (before, event) in [
             ("", "MSG ana "),
             ("/eu ", "ACT ana "),

@@ -113,14 +113,15 @@ pub fn fuzz<S: Strategy>(
 }
 
 /// What section 3 of the design bans from every screen: the controls, Unicode's
-/// Default_Ignorable_Code_Point, and what else moves or ends lines; not the joiners and VS16.
+/// Default_Ignorable_Code_Point, and what else moves or ends lines; not the joiners, VS15, VS16 and
+/// the selectors of ideographs. Tags too, though they may end a flag.
 pub fn is_banned(c: char) -> bool {
     matches!(u32::from(c),
         0..=0x1f | 0x7f..=0x9f                                          // C0, DEL, C1
         | 0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f
         | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164
-        | 0xfe00..=0xfe0e | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0x13430..=0x1343f
-        | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
+        | 0xfe00..=0xfe0d | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0x13430..=0x1343f
+        | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe00ff | 0xe01f0..=0xe0fff)
 }
 
 /// Repeatable chance (xorshift).
