@@ -2,8 +2,9 @@
 //! with the right exit status.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::support::client::{
     Impostor, LANGS, client_of, enter, expect_words_from, last_words, meet,
@@ -132,9 +133,15 @@ fn what_is_no_chat_server_is_told_as_such() {
         });
     }
     // One that waits to be spoken to, as a web server does, or hangs, is given ten seconds.
+    let start = Instant::now();
     let mut process = Process::spawn(&mut client_of(impostor.address, &[]));
     let _silent = impostor.accept();
     assert!(last_words(&mut process, 1).contains("says nothing"));
+    let took = start.elapsed();
+    assert!(
+        (10..12).contains(&took.as_secs()),
+        "expected: ten seconds\n    came: {took:?}"
+    );
 }
 
 #[test]
@@ -144,8 +151,7 @@ fn the_end_of_the_input_leaves_as_sair_does_when_all_is_delivered() {
     // The last line without its end is a line all the same.
     for input in ["ana\noi\n", "ana\noi"] {
         let mut process = Process::spawn(&mut client_of(server.address, &[]));
-        let stdin = process.child.stdin.as_mut().unwrap();
-        stdin.write_all(input.as_bytes()).unwrap();
+        process.send_bytes(input.as_bytes());
         process.end_input();
         assert_eq!(process.finish(), Some(0), "after {input:?}");
         assert_eq!(process.stderr.so_far(), "");
@@ -161,8 +167,7 @@ fn much_input_is_delivered_whole_before_the_end_however_slowly_the_server_takes_
     let mut witness = server.join("witness");
     let mut process = Process::spawn(&mut client_of(server.address, &["--username", "ana"]));
     let lines: String = (0..300).map(|n| format!("line {n}\n")).collect();
-    let stdin = process.child.stdin.as_mut().unwrap();
-    stdin.write_all(lines.as_bytes()).unwrap();
+    process.send_bytes(lines.as_bytes());
     process.end_input();
     assert_eq!(process.finish(), Some(0));
     witness.expect("JOIN ana");
@@ -177,8 +182,7 @@ fn an_input_that_ends_before_a_name_is_given_leaves_in_silence() {
     let server = Server::start(&[]);
     for input in ["", "/SAIR\n", "/quit"] {
         let mut process = Process::spawn(&mut client_of(server.address, &[]));
-        let stdin = process.child.stdin.as_mut().unwrap();
-        stdin.write_all(input.as_bytes()).unwrap();
+        process.send_bytes(input.as_bytes());
         process.end_input();
         assert_eq!(process.finish(), Some(0), "after {input:?}");
         assert_eq!(
@@ -195,8 +199,7 @@ fn signals_leave_as_sair_does_half_a_line_typed_or_not() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         for half in ["", "half a li"] {
             let mut ana = enter(&server, "ana");
-            let stdin = ana.child.stdin.as_mut().unwrap();
-            stdin.write_all(half.as_bytes()).unwrap();
+            ana.send_bytes(half.as_bytes());
             ana.signal(signal);
             assert_eq!(ana.finish(), Some(0), "after {signal} and {half:?}");
             assert_eq!(ana.stderr.so_far(), "");

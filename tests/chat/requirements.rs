@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use crate::support::client::{client, client_of, deserted, enter};
 use crate::support::network::{ADDRESSES, Network};
-use crate::support::{Process, Server};
+use crate::support::{Peer, Process, Server};
 use nix::sys::signal::Signal;
 
 /// How many of the lines that a program has shown have `needle` in them.
@@ -199,6 +199,38 @@ fn rf_9_the_server_broadcasts_over_tcp_to_every_client_but_the_author() {
     assert_eq!(count(&leave(bruno), "<ana> hello"), 1);
     let shown = leave(ana);
     assert_eq!(count(&shown, "hello") + count(&shown, "waves"), 0);
+}
+
+#[test]
+fn rf_10_what_the_servers_screen_tells_others_to_type_brings_them_in() {
+    // On every address of this machine, of which there may be only one.
+    let server = Server::as_typed(&["--bind", "0.0.0.0:0"]).start();
+    let mut elsewhere = Peer::connect_from([127, 0, 0, 2], server.address);
+    server.process.wait_for("connection from 127.0.0.2:");
+    elsewhere.expect("<USERNAME>");
+    elsewhere.send("elsewhere");
+    elsewhere.expect("WELCOME elsewhere 1");
+
+    // What it says at its start stands before whoever comes.
+    let screen = server.log();
+    let commands = screen
+        .lines()
+        .filter_map(|line| line.split_once("chat-client "));
+    let commands: Vec<_> = commands.map(|(_, flags)| flags).collect();
+    assert!(!commands.is_empty(), "no command on its screen: {screen}");
+    for (n, typed) in commands.into_iter().enumerate() {
+        let name = format!("guest{n}");
+        let flags = typed
+            .split(' ')
+            .chain(["--lang", "en", "--username", &name]);
+        let mut guest = Process::spawn(&mut client(&flags.collect::<Vec<_>>()));
+        guest.stdout.wait_for(&format!("Hello, {name}"));
+        guest.send("anybody there?");
+        elsewhere.wait_for(&format!("MSG {name} anybody there?"));
+        elsewhere.send("yes");
+        guest.stdout.wait_for("<elsewhere> yes");
+        leave(guest);
+    }
 }
 
 #[test]

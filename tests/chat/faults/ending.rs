@@ -2,12 +2,12 @@
 
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use socket2::SockRef;
 
-use crate::support::{Peer, Server};
+use crate::support::{Peer, Server, expect_farewell};
 
 #[test]
 fn sigterm_in_the_middle_of_a_storm_of_resets() {
@@ -32,24 +32,7 @@ fn sigterm_in_the_middle_of_a_storm_of_resets() {
         server.join("witness").reset();
         clients[0].wait_for("LEAVE witness lost");
     }
-    let start = Instant::now();
-    server.process.signal(Signal::SIGTERM);
-    thread::scope(|scope| {
-        for mut client in clients {
-            scope.spawn(move || {
-                let heard = client.rest();
-                assert_eq!(
-                    heard.last().map(String::as_str),
-                    Some("BYE shutdown"),
-                    "{heard:?}"
-                );
-            });
-        }
-    });
-    assert_eq!(server.process.finish(), Some(0));
-    // Two seconds are promised; the rest is for the machine that runs this.
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(4), "took {took:?}");
+    server.shut_down(|| expect_farewell(clients));
     let connections: usize = storm.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert!(connections > 100, "a storm of {connections}");
 }
@@ -64,11 +47,7 @@ fn clients_that_do_not_go_when_it_ends() {
     deaf.send("não leio nada");
     stays.expect("JOIN deaf");
     stays.expect("MSG deaf não leio nada");
-    let start = Instant::now();
-    server.process.signal(Signal::SIGTERM);
-    assert_eq!(server.process.finish(), Some(0));
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(4), "took {took:?}");
+    server.shut_down(|| {});
     for mut peer in [stays, at_the_door, deaf] {
         assert_eq!(peer.remains(), "BYE shutdown\n", "(left: came)");
     }

@@ -1,7 +1,6 @@
 //! The system has no more of something: open files, threads, room for the log.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
@@ -9,6 +8,7 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
+use crate::support::client::deserted;
 use crate::support::{
     Output, Peer, Process, Server, behind, is_root, proc_status, skip, wait_until,
 };
@@ -170,9 +170,7 @@ fn no_threads_left() {
 
 /// A server whose log goes to `log`; it cannot tell where it listens.
 fn start_with_log(log: Stdio) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (_kept, address) = deserted();
     let mut command = Server::with(&["--bind", &address.to_string()]).command;
     let child = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
     let (stdout, stderr) = (Output::default(), Output::default());

@@ -88,8 +88,14 @@ fn a_flooder_that_resets_the_connection_is_gone_at_once() {
     // What waits to be said would take five minutes.
     flooder.send_bytes(&b"\n".repeat(3_000));
     flooder.expect_start("INFO ");
+    let start = Instant::now();
     flooder.reset();
     watcher.expect("LEAVE flooder lost");
+    let took = start.elapsed();
+    assert!(
+        took < Duration::from_secs(1),
+        "expected: at once\n    came: after {took:?}"
+    );
 }
 
 /// Whether a connection is half closed by its other side. (On one machine, a reset may otherwise

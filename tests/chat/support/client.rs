@@ -62,9 +62,11 @@ pub fn expect_words_from(address: SocketAddr, words: [&str; 2], serve: impl Fn()
     }
 }
 
-/// An address that nobody listens at, and nobody can as long as the socket is kept.
+/// An address that nobody listens at, and only a server that is told to can, as long as the socket
+/// is kept.
 pub fn deserted() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     socket.bind(&any.into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::{Strategy, TestCaseError};
 use proptest::test_runner::TestRunner;
 
-pub use peer::{Peer, Wire};
+pub use peer::{Peer, Wire, expect_farewell};
 pub use process::{Output, Process, behind};
 pub use server::{Server, Setup};
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -54,6 +55,20 @@ impl Write for Wire {
     fn flush(&mut self) -> io::Result<()> {
         (&*self.tcp).flush()
     }
+}
+
+/// Everybody is told at last that the server shuts down, and closes.
+#[track_caller]
+pub fn expect_farewell(everybody: Vec<Peer>) {
+    thread::scope(|scope| {
+        for mut peer in everybody {
+            scope.spawn(move || {
+                let heard = peer.rest();
+                let last = heard.last().map(String::as_str);
+                assert_eq!(last, Some("BYE shutdown"), "(left: came) {heard:#?}");
+            });
+        }
+    });
 }
 
 /// A connection that speaks in lines.

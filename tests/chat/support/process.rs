@@ -52,10 +52,12 @@ impl Process {
 
     /// Types one line.
     pub fn send(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\n").as_bytes());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.child.stdin.as_mut().expect("the input is open");
-        stdin
-            .write_all(format!("{line}\n").as_bytes())
-            .expect("the program reads");
+        stdin.write_all(bytes).expect("the program reads");
     }
 
     /// Ends its input.
@@ -135,7 +137,7 @@ struct Collected {
     text: String,
     /// Where the line ends that was last waited for.
     cursor: usize,
-    closed: bool,
+    closed: Option<Instant>,
 }
 
 impl Output {
@@ -150,7 +152,7 @@ impl Output {
                 theirs.0.1.notify_all();
                 line.clear();
             }
-            theirs.0.0.lock().unwrap().closed = true;
+            theirs.0.0.lock().unwrap().closed = Some(Instant::now());
             theirs.0.1.notify_all();
         });
         output
@@ -202,7 +204,7 @@ impl Output {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if collected.closed || left.is_zero() {
+            if collected.closed.is_some() || left.is_zero() {
                 let (before, behind) = collected.text.split_at(collected.cursor);
                 panic!("expected: {what}\n    came: {behind:?}\n  behind: {before:?}");
             }
@@ -210,19 +212,17 @@ impl Output {
         }
     }
 
-    /// Waits until the process has closed it.
+    /// Waits until the process has closed it; returns when that was.
     #[track_caller]
-    pub fn wait_until_closed(&self) {
+    pub fn wait_until_closed(&self) -> Instant {
         let collected = self.0.0.lock().unwrap();
-        let (collected, timeout) = self
+        let (collected, _) = self
             .0
             .1
-            .wait_timeout_while(collected, DEADLINE, |c| !c.closed)
+            .wait_timeout_while(collected, DEADLINE, |c| c.closed.is_none())
             .unwrap();
-        assert!(
-            !timeout.timed_out(),
-            "still open after {DEADLINE:?}: {:?}",
-            collected.text
-        );
+        collected
+            .closed
+            .unwrap_or_else(|| panic!("still open after {DEADLINE:?}: {:?}", collected.text))
     }
 }

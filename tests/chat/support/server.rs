@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use super::{Peer, Process, busy_time, open_files, proc_status, wait_until};
 
@@ -82,6 +84,21 @@ impl Server {
     pub fn wait_until_held(&self, start: (usize, usize)) {
         let what = format!("back at {start:?} threads and open files");
         wait_until(&what, || self.held() == start);
+    }
+
+    /// Tells it to end and does `meanwhile`. It ends well, in time.
+    #[track_caller]
+    pub fn shut_down(&mut self, meanwhile: impl FnOnce()) {
+        let start = Instant::now();
+        self.process.signal(Signal::SIGTERM);
+        meanwhile();
+        assert_eq!(self.process.finish(), Some(0), "(left: came)");
+        // The end of its log: so it does not count how long `meanwhile` took.
+        let took = self.process.stderr.wait_until_closed() - start;
+        assert!(
+            took < Duration::from_secs(2),
+            "expected: two seconds at the most\n    came: {took:?}"
+        );
     }
 
     /// It is hardly busy: whatever just happened to it, it does not spin.
