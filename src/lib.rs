@@ -40,6 +40,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod client;
+mod files;
 pub mod net;
 pub mod protocol;
 pub mod server;

@@ -1,10 +1,12 @@
 //! The server: binds, accepts, gives each client a thread, and shuts down.
 
 mod answers;
+pub mod bans;
 mod connection;
 mod delivery;
 mod limits;
 mod listen;
+pub mod network;
 mod outbox;
 mod registry;
 mod session;

@@ -1,0 +1,188 @@
+//! Who may not come in.
+
+use std::fmt::{self, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use log::warn;
+
+use super::lock;
+use super::network::{Network, NoNetwork};
+use crate::files;
+use crate::protocol::Text;
+
+/// Who may not come in, kept in a file: one ban a line, as
+/// `192.0.2.0/24 2026-12-02T22:08:30Z reason`, or `-` for one without an end.
+pub struct Bans {
+    file: PathBuf,
+    /// Locked for a moment, and never while something is saved: whoever comes in looks here.
+    bans: Mutex<Vec<Ban>>,
+    /// Held by whoever changes the file.
+    saving: Mutex<()>,
+}
+
+/// One ban.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ban {
+    /// Whom it keeps out.
+    pub network: Network,
+    /// When it ends; `None` is never.
+    pub until: Option<Timestamp>,
+    /// Why, cleaned; may be empty.
+    pub reason: String,
+}
+
+/// Why a line is no ban.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBan {
+    /// Its first word.
+    #[error("its first word is {0}")]
+    Network(#[from] NoNetwork),
+    /// Its second word.
+    #[error("its second word is neither - nor a time like 2026-12-02T22:08:30Z")]
+    End,
+}
+
+impl Bans {
+    /// Those in `file`, which need not be there. Lines that cannot be read are logged with their
+    /// number, and the rest counts. Fails when the file cannot be read.
+    pub fn open(file: PathBuf) -> io::Result<Self> {
+        let (bans, _) = read(&file)?;
+        Ok(Bans {
+            file,
+            bans: bans.into(),
+            saving: Mutex::default(),
+        })
+    }
+
+    /// The one that keeps `address` out at `now`.
+    pub fn find(&self, address: IpAddr, now: Timestamp) -> Option<Ban> {
+        let bans = lock(&self.bans);
+        let found = bans.iter().find(|ban| ban.keeps_out(address, now));
+        found.cloned()
+    }
+
+    /// Those that have not ended at `now`, in the order in which they were made.
+    pub fn running(&self, now: Timestamp) -> Vec<Ban> {
+        let bans = lock(&self.bans);
+        bans.iter().filter(|ban| ban.runs(now)).cloned().collect()
+    }
+
+    /// Adds `ban`, in place of one of the same network, and saves the list. Fails when it cannot be
+    /// saved; the list is as it was then, here and in the file.
+    pub fn add(&self, ban: Ban) -> io::Result<()> {
+        self.change(|bans| {
+            bans.retain(|other| other.network != ban.network);
+            bans.push(ban);
+        })
+    }
+
+    /// Lifts the ban of exactly `network`, and saves the list; says whether there was one. Fails as
+    /// [`add`](Self::add) does.
+    pub fn lift(&self, network: Network) -> io::Result<bool> {
+        self.change(|bans| {
+            let before = bans.len();
+            bans.retain(|ban| ban.network != network);
+            bans.len() < before
+        })
+    }
+
+    /// Reads the file anew, for a person may have written in it, and forgets what has ended.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Ban>) -> T) -> io::Result<T> {
+        let _saving = lock(&self.saving);
+        let now = Timestamp::now();
+        let (mut bans, unreadable) = read(&self.file)?;
+        bans.retain(|ban| ban.runs(now));
+        let changed = change(&mut bans);
+        let mut text = unreadable;
+        for ban in &bans {
+            writeln!(text, "{ban}").expect("a String takes every write");
+        }
+        files::replace(&self.file, &text)?;
+        *lock(&self.bans) = bans;
+        Ok(changed)
+    }
+}
+
+/// The bans in `file`, and the lines that are none; those stay in it for whoever mends them.
+fn read(file: &Path) -> io::Result<(Vec<Ban>, String)> {
+    let bytes = match fs::read(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        bytes => bytes?,
+    };
+    let (mut bans, mut unreadable) = (Vec::new(), String::new());
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().zip(1..);
+    for (line, number) in lines.filter(|(line, _)| !line.trim().is_empty()) {
+        match line.parse() {
+            Ok(ban) => bans.push(ban),
+            Err(error) => {
+                let (error, file): (BadBan, _) = (error, file.display());
+                warn!("line {number} of {file} is no ban, and keeps nobody out: {error}");
+                unreadable = unreadable + line + "\n";
+            }
+        }
+    }
+    Ok((bans, unreadable))
+}
+
+impl Ban {
+    fn runs(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+
+    fn keeps_out(&self, address: IpAddr, now: Timestamp) -> bool {
+        self.network.contains(address) && self.runs(now)
+    }
+}
+
+impl FromStr for Ban {
+    type Err = BadBan;
+
+    fn from_str(line: &str) -> Result<Self, BadBan> {
+        let mut words = line.trim().splitn(3, char::is_whitespace);
+        let mut word = || words.next().unwrap_or_default();
+        Ok(Ban {
+            network: word().parse()?,
+            until: match word() {
+                "-" => None,
+                end => Some(end.parse().map_err(|_| BadBan::End)?),
+            },
+            reason: Text::new(word()).to_string(),
+        })
+    }
+}
+
+impl fmt::Display for Ban {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "{} {until}", self.network)?,
+            None => write!(f, "{} -", self.network)?,
+        }
+        match self.reason.as_str() {
+            "" => Ok(()),
+            reason => write!(f, " {reason}"),
+        }
+    }
+}
+
+/// When a ban ends that lasts from `now` for `word`: `30m`, `12h` or `7d`. A whole second; `None`
+/// for what is no such word, and for an end that no calendar has.
+pub fn end(word: &str, now: Timestamp) -> Option<Timestamp> {
+    let unit = match word.chars().next_back()? {
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let count = &word[..word.len() - 1];
+    let count: u32 = count.parse().ok().filter(|&count| count > 0)?;
+    let lasts = SignedDuration::from_secs(i64::from(count) * unit);
+    let now = Timestamp::from_second(now.as_second()).ok()?;
+    now.checked_add(lasts).ok()
+}
