@@ -15,7 +15,7 @@ use socket2::{SockRef, TcpKeepalive};
 /// before the probes would have given up at the latest, so each gets half of `patience`. Only
 /// unanswered probes follow each other closely; many of them, so that some may be lost. Elsewhere
 /// the probes alone decide.
-pub fn give_up_within(patience: Duration, stream: &TcpStream) -> io::Result<()> {
+pub fn set_keepalive(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     let second = Duration::from_secs(1);
     let socket = SockRef::from(stream);
     let probes = TcpKeepalive::new()
@@ -31,7 +31,7 @@ pub fn give_up_within(patience: Duration, stream: &TcpStream) -> io::Result<()> 
 /// Lets data wait on `stream` for as long as it takes, from now on: a server that slows down a flood
 /// keeps its window closed, which `TCP_USER_TIMEOUT` counts as silence. A peer that vanishes is then
 /// found in time only while nothing waits.
-pub fn take_any_time(stream: &TcpStream) {
+pub fn clear_user_timeout(stream: &TcpStream) {
     // It can fail only where it could not be set.
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_user_timeout(None);

@@ -22,7 +22,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::SockRef;
 
-use crate::net::{give_up_within, plain_words};
+use crate::net::{plain_words, set_keepalive};
 use crate::protocol::{Farewell, Username, UsernameError};
 use lang::Lang;
 use prompt::Prompt;
@@ -152,7 +152,7 @@ pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
             Ok(stream) => {
                 let system = |error: io::Error| Problem::System(plain_words(&error));
                 stream.set_nodelay(true).map_err(system)?;
-                give_up_within(KEEPALIVE, &stream).map_err(system)?;
+                set_keepalive(&stream, KEEPALIVE).map_err(system)?;
                 return Ok(stream);
             }
             Err(error) => problem = Problem::connecting(address, &error),

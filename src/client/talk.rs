@@ -8,7 +8,7 @@ use super::render::Painter;
 use super::screen::Screen;
 use super::session::{Known, Session};
 use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
-use crate::net::take_any_time;
+use crate::net::clear_user_timeout;
 use crate::protocol::{
     COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username, UsernameError,
 };
@@ -185,7 +185,7 @@ impl Talk<'_> {
         let (lines, bytes) = &mut self.burst;
         (*lines, *bytes) = (*lines + 1, *bytes + line.len() + 1);
         if *lines > FLOOD_LINES || *bytes > FLOOD_BYTES {
-            take_any_time(self.server);
+            clear_user_timeout(self.server);
         }
         // When it fails the receiver finds out why, and ends the session.
         let _ = self.server.write_all(format!("{line}\n").as_bytes());
