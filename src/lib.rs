@@ -20,22 +20,26 @@
 //!     │                                 connection ─ the socket reads and sends   ▲
 //!     │ what was typed                     │                                      │ Event
 //!     ▼                                    ▼                                      │
-//!  socket ────────── TCP ───────────▶ LineReader ─▶ Command ─▶ outbox           LineReader
+//!  socket ────────── TCP ───────────▶ LineReader ─▶ Command ─▶ post             LineReader
 //!                                                               │                 ▲
-//!                                          registry (the queue) ▼                 │
-//!                                          delivery ─▶ Event ─▶ one send a reader ─ TCP
+//!                                        registry (the queue) ◀─┘                 │
+//!                                          │                                      │
+//!                                          ▼                                      │
+//!                                        room ─▶ delivery (one send a seat) ──── TCP
 //! ```
 //!
-//! 1. The **session** thread of a client blocks in a read, takes what is there, cuts it into
-//!    lines and reads each as a command. What the commands ask for it collects in an **outbox**.
-//! 2. It posts the outbox to the **registry**. Whoever finds the queue empty becomes the
+//! 1. The **session** thread of a client blocks in a read of its **connection**, takes what is
+//!    there, cuts it into lines and reads each as a command. What the commands ask for it collects
+//!    as **posts**: plain data.
+//! 2. It queues the posts at the **registry**. Whoever finds the queue empty becomes the
 //!    deliverer: it waits for the delivery before its own to end, and takes all that others have
 //!    queued meanwhile. So one line on a quiet server goes out at once, and under load lines that
 //!    pile up travel together, with one `send` for each reader however many they are.
-//! 3. The **delivery** applies the posts in their order (people come, go, talk and change names)
-//!    and sends each person what came of it. It never waits: the kernel's send buffer is each
-//!    client's queue, and whoever lets it fill up is dropped as `slow`.
-//! 4. The client's **receiver** thread reads events and paints them above the line being typed.
+//! 3. The **room** applies the posts in their order: people come, go, talk and change names. It
+//!    knows no sockets, only what follows from what, and for whom.
+//! 4. The **delivery** sends each person what came of it. It never waits: the kernel's send buffer
+//!    is each client's queue, and whoever lets it fill up is dropped as `slow`.
+//! 5. The client's **receiver** thread reads events and paints them above the line being typed.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 

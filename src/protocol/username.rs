@@ -52,10 +52,10 @@ impl Username {
         &self.0.key
     }
 
-    /// Whether the two cannot be in a room together: they count as the same, or look the same as
-    /// they were typed, as `Ivan` and `lvan` do, and `TOM` in Latin and in Cyrillic.
-    pub fn is_like(&self, other: &Username) -> bool {
-        self == other || self.0.looks == other.0.looks
+    /// What two names share that look the same as they were typed, as `Ivan` and `lvan` do, and `TOM`
+    /// in Latin and in Cyrillic. Those cannot be in a room together either.
+    pub fn looks(&self) -> &str {
+        &self.0.looks
     }
 }
 

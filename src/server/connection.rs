@@ -1,20 +1,14 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc::MSG_DONTWAIT;
-#[cfg(target_os = "linux")]
-use nix::libc::POLLRDHUP;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::SockRef;
 
-use super::Options;
-use crate::net::give_up_within;
-use crate::protocol::LeaveReason;
+use super::{Options, lock};
+use crate::net::set_keepalive;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
@@ -23,26 +17,41 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How long a client may take to close its side after the last line it was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long one who waits goes without looking whether the connection or the server was closed.
-pub const GLANCE: Duration = Duration::from_millis(250);
+/// How soon one who waits sees that the connection has broken or was closed.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// poll(2) counts in milliseconds.
-const ROUNDED: Duration = Duration::from_millis(1);
+/// The shortest wait that the kernel knows; none at all would be for ever.
+const SHORTEST: Duration = Duration::from_millis(1);
 
-/// What says that the client has closed its side, beside errors, which are always said.
-#[cfg(target_os = "linux")]
-const CLOSES: PollFlags = PollFlags::from_bits_retain(POLLRDHUP);
-#[cfg(not(target_os = "linux"))]
-const CLOSES: PollFlags = PollFlags::POLLHUP;
+/// How a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It can be read, and sent to.
+    Open,
+    /// The client is gone, but had closed its side before: all it said has come, and counts.
+    Left,
+    /// It broke: something of what was said may be missing, so half a line is none.
+    Broken,
+    /// Ended here, for the client did not read what it was sent.
+    Slow,
+    /// Ended here, with the last words that the client is sent.
+    Finished,
+}
+
+impl State {
+    /// Whether it was ended here, so that nothing the client says counts any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, State::Slow | State::Finished)
+    }
+}
 
 /// One client's socket: the only place that sends to a client, and the only one that receives.
 pub struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    closed: AtomicBool,
-    failure: OnceLock<LeaveReason>,
-    /// The client has closed its side, before anything else went wrong.
-    has_left: AtomicBool,
+    /// Locked for a send, which does not block, and never during a read, which does.
+    state: Mutex<State>,
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Connection {
@@ -53,13 +62,12 @@ impl Connection {
         socket.set_send_buffer_size(options.send_buffer)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_tcp_nodelay(true)?;
-        give_up_within(options.keepalive, &stream)?;
+        set_keepalive(&stream, options.keepalive)?;
         Ok(Connection {
             stream,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
-            closed: AtomicBool::new(false),
-            failure: OnceLock::new(),
-            has_left: AtomicBool::new(false),
+            state: Mutex::new(State::Open),
+            deadline: Mutex::new(None),
         })
     }
 
@@ -68,47 +76,35 @@ impl Connection {
         self.peer
     }
 
-    /// Hands whole lines to the kernel, whose send buffer is the client's queue. Ends the connection
-    /// when they do not fit: the client has let it fill up, or is no longer there.
+    /// How it stands.
+    pub fn state(&self) -> State {
+        *lock(&self.state)
+    }
+
+    /// Hands whole lines to the kernel, whose send buffer is the client's queue; `false` when they
+    /// do not reach the client. Ends the connection when they do not fit: the client has let it fill
+    /// up, or is no longer there.
     ///
-    /// MUST NOT block: nobody waits for a slow reader. MUST NOT send anything after a
-    /// [`failure`](Self::failure): the kernel may have taken half a line.
-    pub fn send(&self, lines: &str) {
-        if lines.is_empty() || self.failure().is_some() {
-            return;
+    /// MUST NOT block: nobody waits for a slow reader. MUST NOT send anything after lines that the
+    /// kernel took in part, or after the last ones.
+    pub fn send(&self, lines: &str) -> bool {
+        let mut state = lock(&self.state);
+        if *state == State::Open {
+            *state = self.transmit(lines.as_bytes());
         }
-        let sent = loop {
-            match SockRef::from(&self.stream).send_with_flags(lines.as_bytes(), MSG_DONTWAIT) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                sent => break sent,
-            }
-        };
-        if matches!(&sent, Err(error) if error.kind() == ErrorKind::BrokenPipe) {
-            self.leaves();
-        }
-        let failure = match sent {
-            Ok(sent) if sent == lines.len() => return,
-            Err(error) if error.kind() != ErrorKind::WouldBlock => LeaveReason::Lost,
-            _ => LeaveReason::Slow,
-        };
-        let _ = self.failure.set(failure);
-        if failure == LeaveReason::Slow {
-            self.cut();
-        } else {
-            // What it has sent before can still be read, and then the end.
-            let _ = self.stream.shutdown(Shutdown::Both);
-        }
+        *state == State::Open
     }
 
-    /// Why what was sent did not reach the kernel whole, if it did not.
-    pub fn failure(&self) -> Option<LeaveReason> {
-        self.failure.get().copied()
-    }
-
-    /// Says that nothing more will be sent, so that what was sent arrives; whoever listens for the
-    /// client is to look at [`is_closed`](Self::is_closed) and stop.
-    pub fn finish(&self) {
-        self.closed.store(true, Ordering::Release);
+    /// The same for the last lines, none of which may be lost if the client reads on. Nothing of
+    /// what the client says counts any more.
+    pub fn finish(&self, last: &str) {
+        let mut state = lock(&self.state);
+        if *state == State::Open {
+            *state = self.transmit(last.as_bytes());
+        }
+        if *state != State::Slow {
+            *state = State::Finished;
+        }
         // It fails when the peer is gone, which is as finished as it gets.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
@@ -116,100 +112,98 @@ impl Connection {
     /// Ends the connection at both sides, and frees whoever is blocked in a read. What was sent
     /// may still arrive.
     pub fn hang_up(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.finish("");
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Hangs up and throws away what was still to arrive: otherwise the kernel would keep it for
-    /// a client that does not read.
-    fn cut(&self) {
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        self.hang_up();
+    /// Sends, without waiting. The state's lock is held: what is sent has an order.
+    fn transmit(&self, bytes: &[u8]) -> State {
+        if bytes.is_empty() {
+            return State::Open;
+        }
+        let sent = loop {
+            match SockRef::from(&self.stream).send_with_flags(bytes, MSG_DONTWAIT) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                sent => break sent,
+            }
+        };
+        let state = match sent {
+            Ok(sent) if sent == bytes.len() => return State::Open,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => failure(&error),
+            _ => State::Slow,
+        };
+        if state == State::Slow {
+            // Or the kernel would keep what it has for a client that does not read.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+        // What the client has sent before can still be read, and then the end.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        state
     }
 
-    /// Whether the connection broke before the client had closed its side. A read may only say that
-    /// it ended: a send has had the error (getpeername(2), `ENOTCONN`).
-    pub fn is_broken(&self) -> bool {
-        !self.has_left() && (self.failure().is_some() || self.stream.peer_addr().is_err())
-    }
-
-    /// Whether the client was seen to have closed its side. All that it sent has come then, and
-    /// whatever happens to the connection afterwards is no reason not to say it.
-    fn has_left(&self) -> bool {
-        self.has_left.load(Ordering::Acquire)
-    }
-
-    /// Waits, but not for a client whose connection breaks or is closed here; `false` then.
+    /// Waits, but not for a client whose connection breaks or is ended here; `false` then.
     pub fn pause(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if self.is_closed() || self.failure().is_some() && !self.has_left() {
-                return false;
+            thread::sleep(left.min(LOOK));
+            let mut state = lock(&self.state);
+            if let (State::Open, Ok(Some(error))) = (*state, self.stream.take_error()) {
+                *state = failure(&error);
             }
-            if self.has_left() {
-                thread::sleep(left.min(GLANCE));
-            } else {
-                self.watch(left);
+            if !matches!(*state, State::Open | State::Left) {
+                return false;
             }
         }
         true
     }
 
-    /// Watches for the client to close its side, or for the connection to break.
-    fn watch(&self, wait: Duration) {
-        let mut news = [PollFd::new(self.stream.as_fd(), CLOSES)];
-        let timeout = PollTimeout::try_from(wait + ROUNDED).unwrap_or(PollTimeout::MAX);
-        if !matches!(poll(&mut news, timeout), Ok(1..)) {
-            return;
+    /// Until when reads wait; then they fail with [`ErrorKind::TimedOut`]. `None` is for ever. Fails
+    /// when the socket cannot be set.
+    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
+        *lock(&self.deadline) = deadline;
+        match deadline {
+            None => self.stream.set_read_timeout(None),
+            // How much is left of it, each read has to find out.
+            Some(_) => Ok(()),
         }
-        match self.stream.take_error() {
-            // Only a connection whose other side had been closed breaks like this.
-            Ok(Some(error)) if error.kind() == ErrorKind::BrokenPipe => self.leaves(),
-            Ok(Some(_)) | Err(_) => _ = self.failure.set(LeaveReason::Lost),
-            Ok(None) if self.failure().is_none() => self.leaves(),
-            Ok(None) => {}
-        }
-    }
-
-    fn leaves(&self) {
-        self.has_left.store(true, Ordering::Release);
-    }
-
-    /// Whether it was finished, hung up or cut.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
     }
 
     /// Reads and forgets, until the client closes its side or has had a second for it. To close a
     /// socket with unread input resets it, and loses the last line sent (RFC 2525, section 2.17).
     pub fn drain(&self) {
-        let deadline = Instant::now() + LINGER;
         let mut scrap = [0; 1024];
-        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            let patience = left.max(Duration::from_millis(1));
-            let read = self
-                .stream
-                .set_read_timeout(Some(patience))
-                .and_then(|()| (&self.stream).read(&mut scrap));
-            match read {
-                Ok(0) => return,
-                Err(error) if error.kind() != ErrorKind::Interrupted => return,
-                _ => {}
-            }
-        }
+        let mut connection = self;
+        let _ = self.set_deadline(Some(Instant::now() + LINGER));
+        while connection.read(&mut scrap).is_ok_and(|length| length > 0) {}
     }
+}
 
-    /// Bounds the wait of each read; `None` waits for ever.
-    pub fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(patience)
+/// What an error of the socket says of the connection: one that the client had closed at its side
+/// breaks with `EPIPE`, and no other.
+fn failure(error: &io::Error) -> State {
+    match error.kind() {
+        ErrorKind::BrokenPipe => State::Left,
+        _ => State::Broken,
     }
 }
 
 impl Read for &Connection {
+    /// Waits until the deadline at most. Half a line from a connection that broke is worth nothing,
+    /// so that is an error too, where the kernel only says that it ended: a send has had the error.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            let deadline = *lock(&self.deadline);
+            if let Some(deadline) = deadline {
+                let left = deadline.checked_duration_since(Instant::now());
+                let left = left.ok_or(ErrorKind::TimedOut)?.max(SHORTEST);
+                self.stream.set_read_timeout(Some(left))?;
+            }
             match (&self.stream).read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Ok(0) if self.state() == State::Broken => {
+                    return Err(ErrorKind::ConnectionReset.into());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && deadline.is_some() => {}
                 read => return read,
             }
         }

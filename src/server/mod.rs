@@ -4,11 +4,13 @@ mod answers;
 pub mod bans;
 mod connection;
 mod delivery;
-mod limits;
+mod door;
 mod listen;
 pub mod network;
-mod outbox;
+mod pace;
+mod post;
 mod registry;
+mod room;
 mod session;
 
 use std::io::{self, ErrorKind};
@@ -25,7 +27,7 @@ use socket2::SockRef;
 use crate::net::plain_words;
 use crate::protocol::Farewell;
 use connection::Connection;
-use limits::{Admission, Door};
+use door::{Admission, Door};
 pub use listen::BindError;
 use registry::Registry;
 
@@ -35,7 +37,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// How long accepting has to have gone well before a failure is told again.
 const EPISODE: Duration = Duration::from_secs(1);
 
-/// How long those in the room may take to close their side once the server has said farewell.
+/// How long clients may take to close their side once the server has said farewell.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A session needs little; what it touches of this stays resident.
@@ -129,7 +131,7 @@ impl Server {
     ) -> io::Result<()> {
         let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
         info!("connection from {}", connection.peer());
-        let admission = match self.door.admit(peer.ip()) {
+        let admission = match self.door.admit(&connection) {
             Ok(admission) => admission,
             Err(farewell) => {
                 session::turn_away(&connection, farewell);
@@ -149,7 +151,10 @@ impl Server {
     fn serve(&self, connection: &Arc<Connection>, admission: Admission) {
         let served = panic::catch_unwind(AssertUnwindSafe(|| match admission.farewell {
             None => session::serve(self, connection),
-            Some(farewell) => session::say_farewell(connection, farewell),
+            Some(farewell) => {
+                session::turn_away(connection, farewell);
+                connection.drain();
+            }
         }));
         if served.is_err() {
             error!("the session of {} failed, and ends", connection.peer());
@@ -169,11 +174,8 @@ impl Server {
             ip => ip,
         };
         let _ = TcpStream::connect_timeout(&(own, self.address.port()).into(), GRACE / 4);
-        let everyone = self.registry.close();
-        self.door.wait_until_empty(GRACE);
-        for connection in everyone {
-            connection.hang_up();
-        }
+        self.registry.close();
+        self.door.close(GRACE);
     }
 
     fn is_closing(&self) -> bool {

@@ -1,23 +1,33 @@
 use std::collections::HashMap;
 use std::mem;
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::connection::Connection;
-use super::delivery::Delivery;
+use super::connection::{Connection, State};
+use super::delivery::deliver;
 use super::lock;
-use super::outbox::{Outbox, Post};
+use super::post::{Outbox, Post, SeatId};
+use super::room::{NameTaken, Room};
 use crate::protocol::{LeaveReason, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const QUEUE_LIMIT: usize = 256 * 1024;
 
-/// Who is here, and delivery to them in one order. A handle: its clones are the same room.
+/// The one order: what clients post is queued here, takes effect in the room, and is delivered.
+/// A handle: its clones are the same room.
 #[derive(Clone, Default)]
 pub struct Registry {
     /// Locked by one deliverer at a time, for as long as its sends take.
-    seats: Arc<Mutex<HashMap<Username, Arc<Connection>>>>,
+    seats: Arc<Mutex<Seats>>,
     queue: Arc<Queue>,
+}
+
+/// Who is here, and how to reach them.
+#[derive(Default)]
+struct Seats {
+    room: Room,
+    connections: HashMap<SeatId, Arc<Connection>>,
 }
 
 #[derive(Default)]
@@ -25,44 +35,91 @@ struct Queue {
     /// Locked for the moment of a push, never during a send.
     pending: Mutex<Pending>,
     taken: Condvar,
+    seats_given: AtomicU64,
 }
 
 #[derive(Default)]
 struct Pending {
-    outboxes: Vec<Outbox>,
+    entries: Vec<Entry>,
     /// Of all of them.
     size: usize,
     closed: bool,
+}
+
+/// What one author has queued.
+struct Entry {
+    outbox: Outbox,
+    /// Who waits for what became of its last post.
+    request: Option<Request>,
+}
+
+struct Request {
+    /// Who is to be reached by what, if it is for a new seat.
+    reach: Option<(SeatId, Arc<Connection>)>,
+    answer: SyncSender<Result<(), NameTaken>>,
+}
+
+/// Why somebody did not get a seat, or not the name they want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSeated {
+    /// Somebody in the room has this name, or one that looks like it.
+    NameTaken,
+    /// The room is closed.
+    Closed,
 }
 
 /// Somebody's place in the room. Gives itself back when dropped, and frees only itself: never the
 /// seat of a later client of the same name.
 pub struct Seat {
     registry: Registry,
+    id: SeatId,
     name: Username,
     connection: Arc<Connection>,
-    /// What the others are told when the seat is given back.
+    /// What the others are told when it is given back, unless its owner did not read.
     pub reason: LeaveReason,
 }
 
 impl Registry {
     /// Takes the name and fills the seat in one step; the newcomer hears `WELCOME`, and all that
-    /// comes after. `None` when somebody here has this name, or one that looks like it, and when the
-    /// room is closed.
-    pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Option<Seat> {
+    /// comes after.
+    pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Result<Seat, NotSeated> {
         let seat = Seat {
             registry: self.clone(),
+            id: SeatId(self.queue.seats_given.fetch_add(1, Ordering::Relaxed)),
             name: name.clone(),
             connection: connection.clone(),
             reason: LeaveReason::Lost,
         };
-        let (answer, is_free) = sync_channel(1);
-        self.post(Outbox::with(Post::Join {
+        let join = Post::Join {
+            seat: seat.id,
             name,
-            connection: connection.clone(),
-            answer,
-        }));
-        is_free.recv().unwrap_or(false).then_some(seat)
+            peer: connection.peer(),
+        };
+        self.request(join.into(), Some((seat.id, connection.clone())))?;
+        Ok(seat)
+    }
+
+    /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
+    pub fn close(&self) {
+        // It fails when the room is closed already, and is closed then too.
+        let _ = self.request(Post::Close.into(), None);
+    }
+
+    /// Posts, and waits for what became of the last of it.
+    fn request(
+        &self,
+        outbox: Outbox,
+        reach: Option<(SeatId, Arc<Connection>)>,
+    ) -> Result<(), NotSeated> {
+        let (answer, outcome) = sync_channel(1);
+        let request = Some(Request { reach, answer });
+        self.queue(Entry { outbox, request });
+        match outcome.recv() {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(NameTaken)) => Err(NotSeated::NameTaken),
+            // What is dropped with the queue is never answered.
+            Err(_) => Err(NotSeated::Closed),
+        }
     }
 
     /// Queues `outbox`, and delivers the queue if nobody else is about to.
@@ -79,12 +136,16 @@ impl Registry {
     /// Waits while [`QUEUE_LIMIT`] bytes are queued. What is posted after the room closed is
     /// dropped.
     pub fn post(&self, outbox: Outbox) {
-        if outbox.posts.is_empty() {
-            return;
+        if !outbox.posts.is_empty() {
+            let request = None;
+            self.queue(Entry { outbox, request });
         }
+    }
+
+    fn queue(&self, entry: Entry) {
         let mut pending = lock(&self.queue.pending);
         // Those who come and go need not wait for those who talk.
-        if outbox.size > 0 {
+        if entry.outbox.size > 0 {
             let is_full = |pending: &mut Pending| pending.size >= QUEUE_LIMIT;
             let waited = self.queue.taken.wait_while(pending, is_full);
             pending = waited.unwrap_or_else(PoisonError::into_inner);
@@ -92,10 +153,10 @@ impl Registry {
         if pending.closed {
             return;
         }
-        pending.closed = matches!(outbox.posts.last(), Some(Post::Close { .. }));
-        let is_first = pending.outboxes.is_empty();
-        pending.size += outbox.size;
-        pending.outboxes.push(outbox);
+        pending.closed = matches!(entry.outbox.posts.last(), Some(Post::Close));
+        let is_first = pending.entries.is_empty();
+        pending.size += entry.outbox.size;
+        pending.entries.push(entry);
         drop(pending);
         if is_first {
             self.deliver();
@@ -105,22 +166,30 @@ impl Registry {
     fn deliver(&self) {
         let mut seats = lock(&self.seats);
         let mut pending = lock(&self.queue.pending);
-        let outboxes = mem::take(&mut pending.outboxes);
+        let entries = mem::take(&mut pending.entries);
         let was_full = mem::take(&mut pending.size) >= QUEUE_LIMIT;
         drop(pending);
         if was_full {
             self.queue.taken.notify_all();
         }
-        let posts = outboxes.into_iter().flat_map(|outbox| outbox.posts);
-        Delivery::new(&mut seats).deliver(posts);
-    }
-
-    /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
-    /// Returns the connections that were in it.
-    pub fn close(&self) -> Vec<Arc<Connection>> {
-        let (answer, everyone) = sync_channel(1);
-        self.post(Outbox::with(Post::Close { answer }));
-        everyone.recv().unwrap_or_default()
+        let Seats { room, connections } = &mut *seats;
+        for Entry { outbox, request } in entries {
+            let mut outcome = Ok(());
+            for post in outbox.posts {
+                if room.is_full_for(&post) {
+                    deliver(room, connections);
+                }
+                outcome = room.take(post);
+            }
+            if let Some(Request { reach, answer }) = request {
+                if outcome.is_ok() {
+                    connections.extend(reach);
+                }
+                // It fails when nobody waits any more, who then gives the seat back.
+                let _ = answer.send(outcome);
+            }
+        }
+        deliver(room, connections);
     }
 }
 
@@ -139,35 +208,35 @@ impl Registry {
 }
 
 impl Seat {
+    /// Which it is.
+    pub fn id(&self) -> SeatId {
+        self.id
+    }
+
     /// The name they have now.
     pub fn name(&self) -> &Username {
         &self.name
     }
 
-    /// Takes another name; `false` when it is in use. The others hear of it after all that
-    /// `before` holds.
-    pub fn rename(&mut self, new: Username, mut before: Outbox) -> bool {
-        let (answer, is_free) = sync_channel(1);
+    /// Takes another name, after all that `before` holds.
+    pub fn rename(&mut self, new: Username, mut before: Outbox) -> Result<(), NotSeated> {
         before.posts.push(Post::Rename {
-            old: self.name.clone(),
-            new: new.clone(),
-            answer,
+            seat: self.id,
+            name: new.clone(),
         });
-        self.registry.post(before);
-        let is_free = is_free.recv().unwrap_or(false);
-        if is_free {
-            self.name = new;
-        }
-        is_free
+        self.registry.request(before, None)?;
+        self.name = new;
+        Ok(())
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.registry.post(Outbox::with(Post::Leave {
-            name: self.name.clone(),
-            connection: self.connection.clone(),
-            reason: self.reason,
-        }));
+        let reason = match self.connection.state() {
+            State::Slow => LeaveReason::Slow,
+            _ => self.reason,
+        };
+        let seat = self.id;
+        self.registry.post(Post::Leave { seat, reason }.into());
     }
 }

@@ -8,10 +8,10 @@ use log::debug;
 
 use super::Server;
 use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
-use super::connection::{Connection, GLANCE};
-use super::limits::TokenBucket;
-use super::outbox::{Outbox, line};
-use super::registry::Seat;
+use super::connection::Connection;
+use super::pace::TokenBucket;
+use super::post::{Outbox, line};
+use super::registry::{NotSeated, Seat};
 use crate::protocol::{
     Command, Event, Farewell, LINE_LIMIT, LeaveReason, LineReader, RefusalCode, Username,
 };
@@ -43,12 +43,12 @@ struct Session<'a> {
     told_to_slow_down: bool,
 }
 
-/// How a client did not get in.
-enum Turned {
-    /// With these last words.
-    Away(Farewell),
+/// Why a client did not come in.
+enum NotIn {
+    /// It is told so.
+    Refused(Farewell),
     /// It left by itself.
-    Back,
+    Gone,
 }
 
 /// Serves one client until it is gone, and its seat, if it had one, is free again.
@@ -63,67 +63,59 @@ pub fn serve(server: &Server, connection: &Arc<Connection>) {
     };
     match session.come_in() {
         Ok(seat) => {
-            if let Err(error) = session.talk(seat) {
+            if let Err(error) = session.stay(seat) {
                 debug!("{}: {error}", connection.peer());
             }
-            connection.drain();
         }
-        Err(Turned::Away(farewell)) => say_farewell(connection, farewell),
-        Err(Turned::Back) => {}
+        Err(NotIn::Refused(farewell)) => turn_away(connection, farewell),
+        Err(NotIn::Gone) => {}
     }
-}
-
-/// Tells a client who is not in the room that it has to go, and sees to it that it arrives.
-pub fn say_farewell(connection: &Connection, farewell: Farewell) {
-    turn_away(connection, farewell);
     connection.drain();
 }
 
-/// The same without the wait, for whoever has other clients to think of.
+/// Tells a client who is not in the room that it has to go. For it to arrive, what the client
+/// still sends has to be [drained](Connection::drain).
 pub fn turn_away(connection: &Connection, farewell: Farewell) {
     debug!("{} goes: {farewell}", connection.peer());
-    // One who cannot be told is gone already.
-    let _ = tell(connection, &Event::Goodbye(farewell));
-    connection.finish();
-}
-
-/// For those who are not in the room: there, everything goes through the registry.
-fn tell(connection: &Connection, event: &Event) -> Result<(), Turned> {
-    connection.send(&line(event));
-    match connection.failure() {
-        None => Ok(()),
-        Some(_) => Err(Turned::Back),
-    }
+    connection.finish(&line(&Event::Goodbye(farewell)));
 }
 
 impl Session<'_> {
     /// Asks for a name until one is free, within the limits of the door.
-    fn come_in(&mut self) -> Result<Seat, Turned> {
+    fn come_in(&mut self) -> Result<Seat, NotIn> {
         let deadline = Instant::now() + self.server.options.handshake_timeout;
+        self.connection
+            .set_deadline(Some(deadline))
+            .map_err(|_| NotIn::Gone)?;
         for _ in 0..ATTEMPTS {
-            tell(self.connection, &Event::AskUsername)?;
-            let refusal = match self.read_name(deadline)? {
+            self.tell(&Event::AskUsername)?;
+            let refusal = match self.read_name()? {
                 Err(refusal) => refusal,
                 Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
-                    Some(seat) => return Ok(seat),
-                    None if self.server.is_closing() => {
-                        return Err(Turned::Away(Farewell::Shutdown));
-                    }
-                    None => refuse(RefusalCode::UsernameTaken, name.as_str()),
+                    Ok(seat) => return Ok(seat),
+                    Err(NotSeated::Closed) => return Err(NotIn::Refused(Farewell::Shutdown)),
+                    Err(NotSeated::NameTaken) => refuse(RefusalCode::UsernameTaken, name.as_str()),
                 },
             };
-            tell(self.connection, &refusal)?;
+            self.tell(&refusal)?;
         }
-        Err(Turned::Away(Farewell::TooManyAttempts))
+        Err(NotIn::Refused(Farewell::TooManyAttempts))
     }
 
-    /// The name on the next line, or what is wrong with it. The deadline is absolute: a byte now
-    /// and then does not move it.
-    fn read_name(&mut self, deadline: Instant) -> Result<Result<Username, Event<'static>>, Turned> {
+    /// Only before the client is in the room: there, everything goes through the registry.
+    fn tell(&self, event: &Event) -> Result<(), NotIn> {
+        match self.connection.send(&line(event)) {
+            true => Ok(()),
+            false => Err(NotIn::Gone),
+        }
+    }
+
+    /// The name on the next line, or what is wrong with it.
+    fn read_name(&mut self) -> Result<Result<Username, Event<'static>>, NotIn> {
         loop {
             match self.lines.next_line() {
                 Some(Ok(line)) if matches!(Command::parse(line), Ok(Some(Command::Quit))) => {
-                    return Err(Turned::Away(Farewell::Quit));
+                    return Err(NotIn::Refused(Farewell::Quit));
                 }
                 Some(Ok(line)) => {
                     return Ok(line.parse().map_err(|error| refuse_name(&error)));
@@ -131,22 +123,13 @@ impl Session<'_> {
                 Some(Err(bad)) => return Ok(Err(refuse_line(bad))),
                 None => {}
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.server.is_closing() {
-                return Err(Turned::Away(Farewell::Shutdown));
-            }
-            if left.is_zero() {
-                return Err(Turned::Away(Farewell::HandshakeTimeout));
-            }
-            let patience = left.min(GLANCE).max(Duration::from_millis(1));
-            self.connection
-                .set_patience(Some(patience))
-                .map_err(|_| Turned::Back)?;
             match self.fill() {
-                Ok(0) if self.lines.has_rest() && !self.connection.is_broken() => {}
-                Ok(0) => return Err(Turned::Back),
-                Err(error) if !is_timeout(&error) => return Err(Turned::Back),
-                _ => {}
+                Ok(0) if !self.lines.has_rest() => return Err(NotIn::Gone),
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    return Err(NotIn::Refused(Farewell::HandshakeTimeout));
+                }
+                Err(_) => return Err(NotIn::Gone),
+                Ok(_) => {}
             }
         }
     }
@@ -158,23 +141,21 @@ impl Session<'_> {
         self.lines.fill()
     }
 
-    /// Listens until the client leaves, and gives the seat back.
-    fn talk(&mut self, mut seat: Seat) -> io::Result<()> {
-        self.connection.set_patience(None)?;
-        let mut is_patient = true;
-        while self.hear(&mut seat) {
+    /// Obeys the client until it leaves or is sent off, and gives the seat back.
+    fn stay(&mut self, mut seat: Seat) -> io::Result<()> {
+        self.connection.set_deadline(None)?;
+        while self.obey(&mut seat) {
+            if self.lines.has_grown() {
+                self.connection
+                    .set_deadline(Some(Instant::now() + SILENCE))?;
+            }
             match self.fill() {
-                Ok(0) if !self.lines.has_rest() || self.connection.is_broken() => break,
-                // The memory of a burst is given back after a moment of silence.
-                Ok(_) if is_patient && self.lines.has_grown() => {
-                    self.connection.set_patience(Some(SILENCE))?;
-                    is_patient = false;
-                }
+                Ok(0) if !self.lines.has_rest() => break,
                 Ok(_) => {}
-                Err(error) if is_timeout(&error) => {
+                // The memory of a burst is given back after a moment of silence.
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
                     self.lines.shrink();
-                    self.connection.set_patience(None)?;
-                    is_patient = true;
+                    self.connection.set_deadline(None)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -183,7 +164,7 @@ impl Session<'_> {
     }
 
     /// Does what the lines that came ask for; `false` when the client leaves or was sent off.
-    fn hear(&mut self, seat: &mut Seat) -> bool {
+    fn obey(&mut self, seat: &mut Seat) -> bool {
         let mut outbox = Outbox::default();
         let mut now = Instant::now();
         let goes_on = loop {
@@ -196,7 +177,7 @@ impl Session<'_> {
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
                     self.told_to_slow_down = true;
-                    outbox.tell(seat.name(), &slow_down(self.server.options.rate));
+                    outbox.answer(seat.id(), &slow_down(self.server.options.rate));
                 }
                 self.server.registry.post(mem::take(&mut outbox));
                 if !self.connection.pause(wait) {
@@ -204,10 +185,10 @@ impl Session<'_> {
                 }
                 now = Instant::now();
             }
-            if self.connection.is_closed() {
+            if self.connection.state().is_over() {
                 break false;
             }
-            let me = seat.name();
+            let (me, name) = (seat.id(), seat.name());
             let before = outbox.size;
             let command = match line {
                 Ok(line) => Command::parse(line).map_err(|error| refuse_command(&error)),
@@ -215,29 +196,34 @@ impl Session<'_> {
             };
             match command {
                 Ok(None) => {}
-                Ok(Some(Command::Say(text))) => outbox.say(me, &Event::Message(me.clone(), text)),
-                Ok(Some(Command::Act(text))) => outbox.say(me, &Event::Action(me.clone(), text)),
-                Ok(Some(Command::Private { to, text })) => match to.parse() {
-                    Ok(to) => outbox.confide(me, to, text),
-                    Err(_) => outbox.tell(me, &refuse(RefusalCode::NoSuchUser, to)),
-                },
-                Ok(Some(Command::Who)) => outbox.ask(me),
-                Ok(Some(Command::Help)) => {
-                    help().for_each(|line| outbox.tell(me, &line));
+                Ok(Some(Command::Say(text))) => {
+                    outbox.public(me, &Event::Message(name.clone(), text));
                 }
+                Ok(Some(Command::Act(text))) => {
+                    outbox.public(me, &Event::Action(name.clone(), text));
+                }
+                Ok(Some(Command::Private { to, text })) => match to.parse() {
+                    Ok(to) => outbox.private(me, to, text),
+                    Err(_) => outbox.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
+                },
+                Ok(Some(Command::Who)) => outbox.who(me),
+                Ok(Some(Command::Help)) => help().for_each(|line| outbox.answer(me, &line)),
                 Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
-                    Err(error) => outbox.tell(me, &refuse_name(&error)),
-                    Ok(new) if seat.rename(new.clone(), mem::take(&mut outbox)) => {}
-                    Ok(new) => {
-                        let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
-                        outbox.tell(seat.name(), &taken);
-                    }
+                    Err(error) => outbox.answer(me, &refuse_name(&error)),
+                    Ok(new) => match seat.rename(new.clone(), mem::take(&mut outbox)) {
+                        Ok(()) => {}
+                        Err(NotSeated::NameTaken) => {
+                            let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
+                            outbox.answer(me, &taken);
+                        }
+                        Err(NotSeated::Closed) => break false,
+                    },
                 },
                 Ok(Some(Command::Quit)) => {
                     seat.reason = LeaveReason::Quit;
                     break false;
                 }
-                Err(refusal) => outbox.tell(me, &refusal),
+                Err(refusal) => outbox.answer(me, &refusal),
             }
             self.bucket
                 .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);
@@ -246,10 +232,6 @@ impl Session<'_> {
             }
         };
         self.server.registry.post(outbox);
-        goes_on && !self.connection.is_closed()
+        goes_on && !self.connection.state().is_over()
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::WouldBlock
 }

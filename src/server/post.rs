@@ -1,0 +1,110 @@
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use crate::protocol::{Event, LeaveReason, Text, Username};
+
+/// A seat in the room, whatever the name of whoever has it. Given once, and never again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeatId(pub u64);
+
+/// Something that happens to the room, as plain data. Posts take effect one after the other, in
+/// the order in which they were queued; this is what gives everyone the same order of events.
+#[derive(Debug, Clone)]
+pub enum Post {
+    /// Somebody who comes from `peer` wants a seat under this name.
+    Join {
+        seat: SeatId,
+        name: Username,
+        peer: SocketAddr,
+    },
+    /// Whole lines to everyone but their author.
+    Public { from: SeatId, lines: String },
+    /// A private text, with a receipt to its author.
+    Private {
+        from: SeatId,
+        to: Username,
+        text: Text<'static>,
+    },
+    /// Whole lines to one person alone.
+    Answer { to: SeatId, lines: String },
+    /// Somebody wants to know who is here.
+    Who { asked_by: SeatId },
+    /// Somebody wants another name.
+    Rename { seat: SeatId, name: Username },
+    /// A seat is given back.
+    Leave { seat: SeatId, reason: LeaveReason },
+    /// The room closes: everyone goes, and nobody comes in any more.
+    Close,
+}
+
+impl Post {
+    /// How many bytes somebody says with it.
+    pub fn len(&self) -> usize {
+        match self {
+            Post::Public { lines, .. } | Post::Answer { lines, .. } => lines.len(),
+            Post::Private { text, .. } => text.as_str().len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Posts of one author that travel together.
+#[derive(Default)]
+pub struct Outbox {
+    /// In the order in which they take effect.
+    pub posts: Vec<Post>,
+    /// About how much memory that takes which somebody says or asks for. Who comes and goes is not
+    /// counted: there are only so many.
+    pub size: usize,
+}
+
+impl Outbox {
+    /// Adds a line to everyone but its author. Lines in a row are one post.
+    pub fn public(&mut self, from: SeatId, event: &Event) {
+        if let Some(Post::Public { lines, .. }) = self.posts.last_mut() {
+            let before = lines.len();
+            writeln!(lines, "{event}").expect("a String takes every write");
+            self.size += lines.len() - before;
+        } else {
+            let lines = line(event);
+            self.add(Post::Public { from, lines });
+        }
+    }
+
+    /// Adds a private text.
+    pub fn private(&mut self, from: SeatId, to: Username, text: Text) {
+        let text = text.into_owned();
+        self.add(Post::Private { from, to, text });
+    }
+
+    /// Adds a line to one person alone.
+    pub fn answer(&mut self, to: SeatId, event: &Event) {
+        let lines = line(event);
+        self.add(Post::Answer { to, lines });
+    }
+
+    /// Adds the question who is here.
+    pub fn who(&mut self, asked_by: SeatId) {
+        self.add(Post::Who { asked_by });
+    }
+
+    fn add(&mut self, post: Post) {
+        self.size += post.len() + size_of::<Post>();
+        self.posts.push(post);
+    }
+}
+
+impl From<Post> for Outbox {
+    /// With this one post in it, and nothing that counts.
+    fn from(post: Post) -> Self {
+        Outbox {
+            posts: vec![post],
+            size: 0,
+        }
+    }
+}
+
+/// `event` as it is sent.
+pub fn line(event: &Event) -> String {
+    format!("{event}\n")
+}
