@@ -1,6 +1,6 @@
 //! The client's flags, its last words and its exit status.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -68,10 +68,14 @@ fn main() -> ExitCode {
         },
     };
     if let Some(sentence) = sentence {
-        // If it cannot be said, the exit status says it.
-        let _ = writeln!(io::stderr(), "{sentence}");
+        client::say_last(&sentence);
     }
     code.into()
+}
+
+/// Whether what is shown goes to a terminal that can do nothing but show it.
+fn is_bare_terminal() -> bool {
+    io::stdout().is_terminal() && !client::can_move_its_cursor()
 }
 
 /// A host without the blanks and brackets around it.
@@ -104,6 +108,7 @@ fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
             clap::ColorChoice::Always => true,
             clap::ColorChoice::Never => false,
             clap::ColorChoice::Auto if flags.plain => false,
+            clap::ColorChoice::Auto if is_bare_terminal() => false,
             clap::ColorChoice::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         },
         bell: flags.bell,

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use jiff::Zoned;
+
 use super::{Ending, Problem};
 use crate::protocol::{
     COMMANDS, ClientKind, CommandKind, CommandSpec, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT,
@@ -59,6 +61,34 @@ sentences! {
         "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",
         "The line is not UTF-8 and was not sent; check the encoding of the terminal."
     }
+    fn not_sent() {
+        "A linha não pôde ser enviada; a seta para cima a traz de volta.",
+        "The line could not be sent; the Up key brings it back."
+    }
+    fn pasted(lines: usize) {
+        "-- {lines} linhas; Enter as envia",
+        "-- {lines} lines; Enter sends them"
+    }
+    fn command_in_paste() {
+        "Há um comando entre as linhas coladas; nada foi enviado. Corrija, ou apague com Ctrl-U.",
+        "There is a command among the pasted lines; nothing was sent. Mend it, or clear it with Ctrl-U."
+    }
+    fn ignored(name: &Username) {
+        "O que {name} diz não aparece mais; /ignorar {name} de novo volta a mostrar",
+        "Nothing more of what {name} says is shown; /ignore {name} again shows it"
+    }
+    fn no_longer_ignored(name: &Username) {
+        "O que {name} diz volta a aparecer",
+        "What {name} says is shown again"
+    }
+    fn all_ignored(count: usize, names: &str) {
+        "ignorados ({count}): {names}",
+        "ignored ({count}): {names}"
+    }
+    fn search_prompt(wanted: &str) {
+        "(busca para trás)`{wanted}': ",
+        "(reverse-i-search)`{wanted}': "
+    }
 }
 
 #[allow(missing_docs, reason = "the sentences are the documentation")]
@@ -80,6 +110,14 @@ impl Lang {
         say! { self,
         "Olá, {name}: {room}. /ajuda mostra os comandos, /SAIR sai.",
         "Hello, {name}: {room}. /help shows the commands, /SAIR leaves." }
+    }
+
+    pub fn date(self, now: &Zoned) -> String {
+        let form = match self {
+            Lang::Pt => "%d/%m/%Y",
+            Lang::En => "%Y-%m-%d",
+        };
+        now.strftime(form).to_string()
     }
 
     pub fn left(self, name: &Username, reason: LeaveReason) -> String {

@@ -1,48 +1,51 @@
 //! The client: connects, gives a name, sends what is typed, shows what comes, and leaves.
 
+mod buffer;
+mod completion;
+mod history;
+pub mod keys;
+mod known;
 pub mod lang;
+mod layout;
+pub mod line;
+mod link;
 mod prompt;
 mod receiver;
 mod render;
 mod screen;
 mod session;
 mod talk;
+mod tty;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-use std::process;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::libc::MSG_DONTWAIT;
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::poll::{PollFd, PollFlags};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
-use socket2::SockRef;
 
 use crate::net::{plain_words, set_keepalive};
 use crate::protocol::{Farewell, Username, UsernameError};
 use lang::Lang;
+use link::{KEEPALIVE, Link};
 use prompt::Prompt;
 pub use render::Bell;
 use render::Painter;
 use screen::Screen;
-use session::Session;
+use session::{LAST_WORDS, Session};
 use talk::Talk;
+pub use tty::can_move_its_cursor;
 
 /// How long each address of the server may take to answer.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Within which time a vanished server is given up; the server's own default for us.
-const KEEPALIVE: Duration = Duration::from_secs(45);
-
-/// How long to wait for the answer to `/SAIR` or `/nome` while a person sits there.
+/// How long to wait for the answer to `/SAIR` while a person sits there.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
-
-/// How long the last lines may take to be shown.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How the client is to be.
 pub struct Options {
@@ -177,106 +180,83 @@ impl Problem {
 /// One session, from the connection to the last line. Returns how it ended; the terminal is as
 /// it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
-    let stream = Arc::new(connect(&options.host, options.port)?);
-    let in_terminal = !options.plain && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let saved = tcgetattr(io::stdin()).ok().filter(|_| in_terminal);
-    let (lang, server) = (options.lang, server_name(&options.host, options.port));
-    let leaving = stream.clone();
-    let session = Arc::new(Session::new(move |ending| {
-        let _ = SockRef::from(&*leaving).send_with_flags(b"/SAIR\n", MSG_DONTWAIT);
-        restore(saved.as_ref());
-        if let Some(sentence) = lang.ending(ending, &server) {
-            let _ = writeln!(io::stderr(), "{sentence}");
-        }
-    }));
-    end_at_signals(&session)?;
+    let system = |error: io::Error| Problem::System(plain_words(&error));
+    let stream = connect(&options.host, options.port)?;
+    let session = Arc::new(Session::new().map_err(system)?);
+    end_at_signals(&session).map_err(system)?;
+    let link = Arc::new(Link::new(stream, session.clone()));
 
-    let editor = in_terminal.then(|| Prompt::editor(&session, options.color));
-    let editor = editor.flatten();
-    let in_editor = editor.is_some();
-    let (mut prompt, screen) = match editor {
-        Some(editor) => editor,
-        None => (Prompt::plain()?, Screen::Plain),
-    };
-    let painter = Painter {
+    let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let in_editor = has_terminal && !options.plain && can_move_its_cursor();
+    let (mut prompt, screen) = match in_editor {
+        true => Prompt::editor(&session, options.lang, options.color),
+        false => Prompt::plain().map(|prompt| (prompt, Screen::Plain)),
+    }
+    .map_err(system)?;
+    let painter = Arc::new(Painter {
         lang: options.lang,
         color: options.color,
         stamps: options.stamps || in_editor,
         wraps: in_editor,
-        bell: if io::stdout().is_terminal() {
-            options.bell
-        } else {
-            Bell::Off
+        bell: match io::stdout().is_terminal() {
+            true => options.bell,
+            false => Bell::Off,
         },
         session: session.clone(),
-    };
+        last: Mutex::default(),
+    });
     let receiving = {
-        let (stream, session) = (stream.clone(), session.clone());
+        let (link, session) = (link.clone(), session.clone());
         let (painter, screen) = (painter.clone(), screen.clone());
         thread::Builder::new()
-            .spawn(move || receiver::receive(&stream, &session, painter, screen))
-            .map_err(|error| Problem::System(plain_words(&error)))?
+            .spawn(move || receiver::receive(&link, &session, &painter, &screen))
+            .map_err(system)?
     };
     let mut talk = Talk {
-        server: &stream,
+        link: &link,
         session: &session,
         painter,
         screen,
         is_interactive: io::stdin().is_terminal(),
         in_editor,
         pasted: String::new(),
-        burst: (0, 0),
-        burst_began: Instant::now(),
     };
     let failed = match talk.introduce(&mut prompt, options.username) {
         Ok(is_in) => {
             if is_in {
-                talk.talk(&mut prompt);
+                talk.send_what_is_typed(&mut prompt);
             }
             None
         }
         Err(problem) => Some(Ending::Failed(problem)),
     };
     let ending = talk.leave(failed);
-    drop(talk);
-    let printing = prompt.close();
+    // From here on nothing waits for a terminal that stands still.
+    session.end(ending.clone());
+    link.close();
     // The receiver may be showing its last lines; only if nobody reads them it never ends.
-    let _ = stream.shutdown(Shutdown::Both);
     if session.wait_until(ANSWER_PATIENCE, |known| known.is_disconnected) {
         let _ = receiving.join();
-        let deadline = Instant::now() + LAST_LINES;
-        while printing
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
-        {
-            if Instant::now() > deadline {
-                // The terminal stands still; whatever else is said would wait for it too.
-                process::exit(ending.exit_code().into());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
     }
     Ok(ending)
 }
 
-/// Ends the session at SIGINT (in a terminal without editor: Ctrl-C), SIGTERM, SIGHUP and SIGQUIT.
-///
-/// It also gives SIGINT a handler before the editor puts the terminal into raw mode, which it
-/// does a moment before its own handler stands.
-fn end_at_signals(session: &Arc<Session>) -> Result<(), Problem> {
-    let system = |error: io::Error| Problem::System(plain_words(&error));
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(system)?;
-    let session = session.clone();
-    let wait = move || signals.forever().for_each(|_| session.end(Ending::Left));
-    thread::Builder::new().spawn(wait).map_err(system)?;
-    Ok(())
+/// Says on standard error why the program ends; not to a terminal that stands still, where the exit
+/// status alone has to say it.
+pub fn say_last(sentence: &str) {
+    let mut stderr = io::stderr();
+    let fd = stderr.as_fd();
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    if session::poll_for(&mut fds, Some(LAST_WORDS)).is_ok() && fds[0].any() == Some(true) {
+        let _ = writeln!(stderr, "{sentence}");
+    }
 }
 
-/// Puts the terminal back and ends paste mode, when the editor could not; what was half shown may
-/// also have left it without line wrapping.
-fn restore(saved: Option<&Termios>) {
-    if let Some(saved) = saved {
-        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, saved);
-        let _ = io::stdout().write_all(b"\x1b[?2004l\x1b[?7h\r\n");
-    }
+/// Ends the session at SIGINT (in a terminal: Ctrl-C), SIGTERM, SIGHUP and SIGQUIT.
+fn end_at_signals(session: &Arc<Session>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+    let session = session.clone();
+    let wait = move || signals.forever().for_each(|_| session.end(Ending::Left));
+    thread::Builder::new().spawn(wait)?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
-use std::io::{self, Read};
-use std::net::TcpStream;
-use std::sync::Arc;
+use std::io::{self, ErrorKind};
+use std::mem;
 
+use super::link::Link;
 use super::render::Painter;
 use super::screen::Screen;
 use super::session::Session;
@@ -11,25 +11,23 @@ use crate::protocol::{EVENT_LIMIT, Event, LineReader, Text};
 
 /// Shows what the server says until the connection ends, and then ends the session. The body of
 /// the receiver thread.
-pub fn receive(stream: &TcpStream, session: &Arc<Session>, painter: Painter, screen: Screen) {
-    let ending = listen(stream, session, &painter, &screen);
+pub fn receive(link: &Link, session: &Session, painter: &Painter, screen: &Screen) {
+    let ending = show_all(link, session, painter, screen);
     if ending == Ending::OutputClosed {
         // The server is still there to be left properly.
         session.end(ending.clone());
-        let _ = io::copy(&mut { stream }, &mut io::sink());
+        let _ = io::copy(&mut { link }, &mut io::sink());
     }
-    screen.settle();
     session.disconnect(ending);
 }
 
-fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: &Screen) -> Ending {
-    let mut lines = LineReader::new(stream.by_ref(), EVENT_LIMIT);
+fn show_all(link: &Link, session: &Session, painter: &Painter, screen: &Screen) -> Ending {
+    let mut lines = LineReader::new(link, EVENT_LIMIT);
     loop {
-        screen.wait_for_room();
         match lines.fill() {
             Ok(0) => return Ending::Failed(Problem::ConnectionClosed),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Ending::Failed(Problem::ConnectionLost(error.kind())),
         }
         // What came together is shown with one write.
@@ -38,7 +36,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
             // No server of this protocol sends a line that is too long or not UTF-8.
             let Ok(line) = line else { continue };
             let Ok(event) = line.parse::<Event>() else {
-                if !session.known().is_greeted {
+                if !session.lock().is_greeted {
                     return Ending::Failed(Problem::NoChatServer);
                 }
                 // Shown as it is, but cleaned.
@@ -48,21 +46,28 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
             session.learn(&event);
             match &event {
                 Event::Goodbye(farewell) => {
-                    let _ = screen.show(batch);
+                    let _ = screen.show(&batch);
                     return Ending::Dismissed(*farewell);
                 }
                 Event::Refused(code, detail) => {
                     // In its place among the lines, though it goes to another stream.
-                    let shown = screen.show(std::mem::take(&mut batch));
-                    screen.complain(painter.problem(painter.lang.refusal(*code, detail)));
+                    let shown = screen.show(&mem::take(&mut batch));
+                    screen.complain(&painter.problem(painter.lang.refusal(*code, detail)));
                     if let Err(error) = shown {
                         return unshown(&error);
                     }
                 }
+                event if session.lock().hides(event) => {}
                 event => batch += &painter.paint(event),
             }
+            if let Event::Welcome(name, _) | Event::Renamed(_, name) = &event {
+                let is_me = session.lock().me.as_ref() == Some(name);
+                if is_me {
+                    screen.ask(&format!("{name}> "));
+                }
+            }
         }
-        if let Err(error) = screen.show(batch) {
+        if let Err(error) = screen.show(&batch) {
             return unshown(&error);
         }
     }
@@ -71,7 +76,7 @@ fn listen(mut stream: &TcpStream, session: &Session, painter: &Painter, screen: 
 /// That nobody reads any more is no problem; a full disk is one.
 fn unshown(error: &io::Error) -> Ending {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Ending::OutputClosed,
+        ErrorKind::BrokenPipe => Ending::OutputClosed,
         _ => Ending::Failed(Problem::System(plain_words(error))),
     }
 }

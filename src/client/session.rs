@@ -1,104 +1,84 @@
-use std::collections::VecDeque;
-use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
-use nix::sys::signal::Signal;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::Ending;
-use crate::protocol::{Event, Username};
+use super::known::Known;
+use crate::protocol::Event;
 
-/// How often the stdin loop is woken until it notices: a signal may come just before it begins
-/// to wait.
-const NUDGE: Duration = Duration::from_millis(25);
+/// How long something may still take that could not be written when the session ended.
+pub const LAST_WORDS: Duration = Duration::from_millis(50);
 
-/// When it has not noticed by then, it never will.
-const LAST_RESORT: Duration = Duration::from_secs(1);
-
-/// How long that may take: the terminal may stand still.
-const LAST_WORDS: Duration = Duration::from_millis(250);
-
-/// How many names are known at most, so that no server can fill the memory with them.
-const MOST_NAMES: usize = 4096;
-
-/// Leaves, puts the terminal back and says how it ended, when the stdin loop cannot.
-type LastResort = Arc<Mutex<dyn Fn(&Ending) + Send>>;
-
-/// What the client's threads share: what they know of the room, and how it ends.
+/// What the client's threads share: what they know of the room, and how the session ends.
+///
+/// Whoever ends it says why, once; from then on nothing waits, neither here nor in the functions
+/// of this that wait.
 pub struct Session {
     known: Mutex<Known>,
     changed: Condvar,
-    stdin_loop: Pthread,
-    has_noticed: AtomicBool,
-    last_resort: LastResort,
-}
-
-/// What a session knows.
-#[derive(Default)]
-pub struct Known {
-    /// Our name, once the server has accepted it.
-    pub me: Option<Username>,
-    /// The server has spoken as a chat server does.
-    pub is_greeted: bool,
-    /// The server waits for a name.
-    pub is_asked: bool,
-    /// How often the server has refused something, or renamed us.
-    pub answers: usize,
-    /// Who last wrote to us privately, while they are here.
-    pub correspondent: Option<Username>,
-    /// Who is here but us, the most recently heard first.
-    pub others: VecDeque<Username>,
-    /// How the session ends; the first reason counts.
-    pub ending: Option<Ending>,
-    /// Nothing more will come from the server.
-    pub is_disconnected: bool,
+    /// Nobody reads it: from the end of the session on it can be read, for all who poll.
+    over: PipeReader,
+    end: PipeWriter,
 }
 
 impl Session {
-    /// Of the calling thread, which is to run the stdin loop. `last_resort` is for when that loop
-    /// cannot be freed.
-    pub fn new(last_resort: impl Fn(&Ending) + Send + 'static) -> Self {
-        Session {
+    /// Fails where the system has no pipe.
+    pub fn new() -> io::Result<Self> {
+        let (over, end) = io::pipe()?;
+        Ok(Session {
             known: Mutex::default(),
             changed: Condvar::new(),
-            stdin_loop: pthread_self(),
-            has_noticed: AtomicBool::new(false),
-            last_resort: Arc::new(Mutex::new(last_resort)),
-        }
+            over,
+            end,
+        })
     }
 
-    /// What is known now.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
+    /// What is known now. MUST NOT be held while the terminal is locked after it.
+    pub fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the session is to end.
     pub fn is_ending(&self) -> bool {
-        self.known().ending.is_some()
+        self.lock().ending.is_some()
     }
 
     /// Learns from what the server said.
     pub fn learn(&self, event: &Event) {
-        let mut known = self.known();
-        known.learn(event);
-        drop(known);
+        self.lock().learn(event);
         self.changed.notify_all();
     }
 
-    /// Says that nothing more will come from the server, and why, in one step: whoever waits for the
-    /// one also asks for the other. Ends the session as [`end`](Self::end) does.
+    /// Ends the session, unless it is ending already, and frees all who wait.
+    pub fn end(&self, why: Ending) {
+        self.finish(self.lock(), why);
+    }
+
+    /// Says that nothing more will come from the server, and ends the session, in one step:
+    /// whoever waits for the one also asks for the other.
     pub fn disconnect(&self, why: Ending) {
-        let mut known = self.known();
+        let mut known = self.lock();
         known.is_disconnected = true;
         self.finish(known, why);
     }
 
+    fn finish(&self, mut known: MutexGuard<Known>, why: Ending) {
+        if known.ending.is_none() {
+            known.ending = Some(why);
+            // The pipe is empty: this neither waits nor fails.
+            let _ = (&self.end).write_all(&[0]);
+        }
+        drop(known);
+        self.changed.notify_all();
+    }
+
     /// Waits until `is_so`, at most `patience`; says whether it became so.
     pub fn wait_until(&self, patience: Duration, is_so: impl Fn(&Known) -> bool) -> bool {
-        let known = self.known();
+        let known = self.lock();
         let (known, _) = self
             .changed
             .wait_timeout_while(known, patience, |known| !is_so(known))
@@ -106,95 +86,49 @@ impl Session {
         is_so(&known)
     }
 
-    /// Ends the session, unless it is ending already: frees the stdin loop from wherever it
-    /// waits. Not to be called by that loop itself.
-    pub fn end(&self, ending: Ending) {
-        self.finish(self.known(), ending);
+    /// Waits until some of `sources` can be read, at most `patience`; says of each whether it can.
+    /// None can when the time is up or the session ends.
+    pub fn wait_to_read<const N: usize>(
+        &self,
+        sources: [BorrowedFd; N],
+        patience: Option<Duration>,
+    ) -> io::Result<[bool; N]> {
+        let mut fds = sources
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .to_vec();
+        fds.push(PollFd::new(self.over.as_fd(), PollFlags::POLLIN));
+        poll_for(&mut fds, patience)?;
+        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
+        Ok(sources.map(|_| ready.next() == Some(true)))
     }
 
-    fn finish(&self, mut known: MutexGuard<Known>, ending: Ending) {
-        let is_ending = known.ending.is_some();
-        known.ending.get_or_insert_with(|| ending.clone());
-        drop(known);
-        self.changed.notify_all();
-        if is_ending {
-            return;
+    /// Waits until `sink` takes something; once the session ends no longer than `patience`. Fails with
+    /// `TimedOut` then.
+    pub fn wait_to_write(&self, sink: &impl AsFd, patience: Duration) -> io::Result<()> {
+        let mut fds = [
+            PollFd::new(sink.as_fd(), PollFlags::POLLOUT),
+            PollFd::new(self.over.as_fd(), PollFlags::POLLIN),
+        ];
+        poll_for(&mut fds, None)?;
+        if fds[0].any() != Some(true) {
+            poll_for(&mut fds[..1], Some(patience))?;
         }
-        let deadline = Instant::now() + LAST_RESORT;
-        while !self.has_noticed.load(Ordering::Acquire) {
-            if Instant::now() > deadline {
-                let code = ending.exit_code().into();
-                let last_resort = self.last_resort.clone();
-                // Where there is no thread for it either, the program ends without.
-                let _ = thread::Builder::new().spawn(move || {
-                    last_resort.lock().unwrap_or_else(PoisonError::into_inner)(&ending);
-                });
-                thread::sleep(LAST_WORDS);
-                process::exit(code);
-            }
-            // It interrupts whatever the loop waits in; its handler does nothing else.
-            let _ = pthread_kill(self.stdin_loop, Signal::SIGINT);
-            thread::sleep(NUDGE);
+        match fds[0].any() {
+            Some(true) => Ok(()),
+            _ => Err(ErrorKind::TimedOut.into()),
         }
-    }
-
-    /// Says that the stdin loop waits no more, neither for input nor for a server to take it.
-    pub fn notice(&self) {
-        self.has_noticed.store(true, Ordering::Release);
     }
 }
 
-impl Known {
-    fn learn(&mut self, event: &Event) {
-        self.is_greeted = true;
-        match event {
-            Event::AskUsername => self.is_asked = true,
-            Event::Refused(..) => self.answers += 1,
-            Event::Welcome(name, _) => self.me = Some(name.clone()),
-            Event::Join(name) => self.hear(name),
-            Event::Message(from, _) | Event::Action(from, _) => self.hear(from),
-            Event::Private(from, ..) if Some(from) != self.me.as_ref() => {
-                self.hear(from);
-                self.correspondent = Some(from.clone());
-            }
-            Event::Leave(name, _) => {
-                self.others.retain(|other| other != name);
-                // The next of that name may be somebody else.
-                self.correspondent.take_if(|known| known == name);
-            }
-            Event::Renamed(old, new) => {
-                self.answers += usize::from(Some(old) == self.me.as_ref());
-                for known in [&mut self.me, &mut self.correspondent]
-                    .into_iter()
-                    .flatten()
-                {
-                    if known == old {
-                        *known = new.clone();
-                    }
-                }
-                if self.others.contains(old) {
-                    self.others.retain(|other| other != old);
-                    self.hear(new);
-                }
-            }
-            Event::Users(_, names) => {
-                for name in names {
-                    if Some(name) != self.me.as_ref() && !self.others.contains(name) {
-                        self.others.push_back(name.clone());
-                    }
-                }
-                self.others.truncate(MOST_NAMES);
-            }
-            _ => {}
-        }
-    }
-
-    /// Puts `name` in front of the others.
-    fn hear(&mut self, name: &Username) {
-        if self.others.front() != Some(name) {
-            self.others.retain(|other| other != name);
-            self.others.push_front(name.clone());
-            self.others.truncate(MOST_NAMES);
+/// poll(2), which a signal does not interrupt.
+pub fn poll_for(fds: &mut [PollFd], patience: Option<Duration>) -> io::Result<()> {
+    let timeout = patience.map_or(PollTimeout::NONE, |patience| {
+        PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)
+    });
+    loop {
+        match poll(fds, timeout) {
+            Err(Errno::EINTR) => {}
+            result => return Ok(result.map(drop)?),
         }
     }
 }

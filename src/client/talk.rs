@@ -1,14 +1,16 @@
 use std::io::{self, Write};
 use std::mem;
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::known::Known;
+use super::line::{Flaw, secret_in};
+use super::link::Link;
 use super::prompt::{Prompt, Typed};
 use super::render::Painter;
 use super::screen::Screen;
-use super::session::{Known, Session};
-use super::{ANSWER_PATIENCE, Ending, KEEPALIVE, Problem};
-use crate::net::clear_user_timeout;
+use super::session::Session;
+use super::{ANSWER_PATIENCE, Ending, Problem};
 use crate::protocol::{
     COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username, UsernameError,
 };
@@ -16,26 +18,16 @@ use crate::protocol::{
 /// How long a server may take to ask for a name before it is taken for something else.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is more than one of these within [`KEEPALIVE`] is a flood, which a server may slow down for
-/// minutes: bytes, far fewer than it takes before it has to, …
-const FLOOD_BYTES: usize = 16 * 1024;
-
-/// … and lines, one a second: no server takes fewer.
-const FLOOD_LINES: usize = KEEPALIVE.as_secs() as usize;
-
 /// The stdin loop's side of the session.
 pub struct Talk<'a> {
-    pub server: &'a TcpStream,
+    pub link: &'a Link,
     pub session: &'a Session,
-    pub painter: Painter,
+    pub painter: Arc<Painter>,
     pub screen: Screen,
     pub is_interactive: bool,
     pub in_editor: bool,
     /// What was pasted behind the name.
     pub pasted: String,
-    /// How many lines and bytes were sent since …
-    pub burst: (usize, usize),
-    pub burst_began: Instant,
 }
 
 impl Talk<'_> {
@@ -44,10 +36,8 @@ impl Talk<'_> {
     pub fn introduce(
         &mut self,
         prompt: &mut Prompt,
-        given: Option<Username>,
+        mut given: Option<Username>,
     ) -> Result<bool, Problem> {
-        let lang = self.painter.lang;
-        let mut given = given;
         let is_over = |known: &Known| known.is_asked || known.ending.is_some();
         if !self.session.wait_until(GREETING_PATIENCE, is_over) {
             return Err(Problem::Silent);
@@ -55,40 +45,18 @@ impl Talk<'_> {
         loop {
             let name = match given.take() {
                 Some(name) => name,
-                None => {
-                    if self.is_interactive && !self.in_editor {
-                        // Whoever sits there has to see it, wherever the lines go.
-                        let _ = writeln!(io::stderr(), "{}", lang.name_prompt().trim_end());
-                    }
-                    let typed = match prompt.read(self.session, &lang.name_prompt()) {
-                        Typed::End => return Ok(false),
-                        Typed::Lines(lines) => {
-                            let (name, behind) = lines.split_once('\n').unwrap_or((&lines, ""));
-                            if asks_to_quit(name) {
-                                return Ok(false);
-                            }
-                            self.pasted = behind.to_owned();
-                            name.trim().parse()
-                        }
-                        Typed::TooLong => Err(UsernameError::TooLong),
-                        Typed::NotUtf8 => Err(UsernameError::Invalid("\u{fffd}".to_owned())),
-                    };
-                    match typed {
-                        Ok(name) => name,
-                        Err(error) if self.is_interactive => {
-                            self.complain(lang.bad_name(&error));
-                            continue;
-                        }
-                        Err(error) => return Err(error.into()),
-                    }
-                }
+                None => match self.ask_for_name(prompt)? {
+                    Some(name) => name,
+                    None => return Ok(false),
+                },
             };
-            self.session.known().is_asked = false;
+            self.session.lock().is_asked = false;
+            self.screen.ask("");
             self.send(name.as_str());
             self.session.wait_until(Duration::MAX, |known| {
                 known.me.is_some() || known.is_asked || known.ending.is_some()
             });
-            let known = self.session.known();
+            let known = self.session.lock();
             if known.me.is_some() || known.ending.is_some() {
                 return Ok(known.ending.is_none());
             }
@@ -98,33 +66,87 @@ impl Talk<'_> {
         }
     }
 
+    /// Asks until a name is one, and keeps what is pasted behind it. `None` when the person leaves
+    /// instead, or the session ends.
+    fn ask_for_name(&mut self, prompt: &mut Prompt) -> Result<Option<Username>, Problem> {
+        let lang = self.painter.lang;
+        loop {
+            if self.is_interactive && !self.in_editor {
+                // Whoever sits there has to see it, wherever the lines go.
+                let _ = writeln!(io::stderr(), "{}", lang.name_prompt().trim_end());
+            }
+            self.screen.ask(&lang.name_prompt());
+            let typed = match prompt.read(self.session) {
+                Typed::End => return Ok(None),
+                Typed::Flawed(_, Flaw::TooLong) => Err(UsernameError::TooLong),
+                Typed::Flawed(..) => Err(UsernameError::Invalid("\u{fffd}".to_owned())),
+                Typed::Lines(typed) => {
+                    let (name, behind) = typed.split_once('\n').unwrap_or((&typed, ""));
+                    match Command::parse(name) {
+                        _ if !behind.lines().all(is_text) => {
+                            self.complain(lang.command_in_paste());
+                            prompt.put_back(typed);
+                            continue;
+                        }
+                        Ok(Some(Command::Quit)) => return Ok(None),
+                        Ok(Some(Command::Help)) => {
+                            self.help();
+                            continue;
+                        }
+                        Ok(Some(Command::Who)) => {
+                            self.send(name);
+                            continue;
+                        }
+                        _ => {}
+                    }
+                    self.pasted = behind.to_owned();
+                    name.trim().parse()
+                }
+            };
+            match typed {
+                Ok(name) => return Ok(Some(name)),
+                Err(error) if self.is_interactive => self.complain(lang.bad_name(&error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// The stdin loop: sends what is typed until the person leaves or the session ends.
-    pub fn talk(&mut self, prompt: &mut Prompt) {
+    pub fn send_what_is_typed(&mut self, prompt: &mut Prompt) {
         if self.in_editor {
             // For completion, and to know whom one speaks to.
             self.send("/quem");
         }
         for line in mem::take(&mut self.pasted).lines() {
-            if asks_to_quit(line) {
-                return;
-            }
             self.say(line);
         }
         while !self.session.is_ending() {
-            let name = self.session.known().me.clone();
-            let name = name.map_or_else(String::new, |name| name.to_string());
-            match prompt.read(self.session, &format!("{name}> ")) {
-                Typed::Lines(lines) => {
-                    prompt.remember(&lines);
-                    for line in lines.split('\n') {
-                        if asks_to_quit(line) {
-                            return;
+            match prompt.read(self.session) {
+                Typed::Lines(typed) => match lines_of(&typed) {
+                    Ok(lines) => {
+                        prompt.remember(&typed);
+                        for line in lines {
+                            if matches!(Command::parse(&line), Ok(Some(Command::Quit))) {
+                                return;
+                            }
+                            self.say(&line);
                         }
-                        self.say(line);
                     }
+                    Err(refused) => {
+                        self.complain(match refused {
+                            Refused::Command => self.painter.lang.command_in_paste(),
+                            Refused::TooLong => self.painter.lang.line_too_long(),
+                        });
+                        prompt.put_back(typed);
+                    }
+                },
+                Typed::Flawed(typed, flaw) => {
+                    self.complain(match flaw {
+                        Flaw::TooLong => self.painter.lang.line_too_long(),
+                        Flaw::NotUtf8 => self.painter.lang.not_utf8(),
+                    });
+                    prompt.remember(&typed);
                 }
-                Typed::TooLong => self.complain(self.painter.lang.line_too_long()),
-                Typed::NotUtf8 => self.complain(self.painter.lang.not_utf8()),
                 Typed::End => return,
             }
         }
@@ -133,36 +155,26 @@ impl Talk<'_> {
     /// Does what one typed line asks for.
     fn say(&mut self, line: &str) {
         let lang = self.painter.lang;
-        let line = line.strip_suffix('\r').unwrap_or(line);
         match ClientCommand::parse(line) {
             Ok(None) => {}
             Ok(Some(ClientCommand::Reply(text))) => {
-                let correspondent = self.session.known().correspondent.clone();
-                match correspondent {
+                // In the editor it has become a `/msg` where there is somebody to answer.
+                let correspondent = self.session.lock().correspondent.clone();
+                match correspondent.filter(|_| !self.in_editor) {
                     Some(name) => self.send(&format!("/msg {name} {text}")),
                     None => self.complain(lang.nobody_to_answer()),
                 }
             }
-            // Nobody is ignored yet.
-            Ok(Some(ClientCommand::Ignore(_))) => {}
+            Ok(Some(ClientCommand::Ignore(name))) => self.ignore(name),
             Ok(Some(ClientCommand::Send { command, line })) => match command {
-                Command::Help => {
-                    let rows = lang.help().into_iter();
-                    // When it cannot be shown, the receiver finds out and ends the session.
-                    let _ = self
-                        .screen
-                        .show(rows.map(|row| self.painter.remark(row)).collect());
-                }
-                Command::Rename(_) => {
-                    let before = self.session.known().answers;
-                    self.send(line);
+                Command::Help => self.help(),
+                _ if line.len() > LINE_LIMIT => self.complain(lang.line_too_long()),
+                command => {
                     if self.in_editor {
-                        // The next prompt is to show the new name.
-                        let is_answered = |known: &Known| known.answers != before;
-                        self.session.wait_until(ANSWER_PATIENCE, is_answered);
+                        self.show(&self.painter.own(&command));
                     }
+                    self.send(line);
                 }
-                _ => self.send(line),
             },
             Err(CommandError::Unknown(typed)) => {
                 let nearest = nearest_command(typed.as_str());
@@ -174,31 +186,42 @@ impl Talk<'_> {
         }
     }
 
+    /// Shows nothing more of whom `name` names, or shows it again; without one, tells of whom
+    /// nothing is shown.
+    fn ignore(&self, name: Option<&str>) {
+        let lang = self.painter.lang;
+        let told = match name.map(str::parse::<Username>) {
+            Some(Err(error)) => return self.complain(lang.bad_name(&error)),
+            Some(Ok(name)) => match self.session.lock().toggle_ignored(name.clone()) {
+                true => lang.ignored(&name),
+                false => lang.no_longer_ignored(&name),
+            },
+            None => {
+                let names = self.session.lock().ignored.clone();
+                let names: Vec<&str> = names.iter().map(Username::as_str).collect();
+                lang.all_ignored(names.len(), &names.join(", "))
+            }
+        };
+        self.show(&self.painter.remark(told));
+    }
+
     /// Sends one line, if it is not too long.
-    fn send(&mut self, line: &str) {
+    fn send(&self, line: &str) {
         if line.len() > LINE_LIMIT {
-            return self.complain(self.painter.lang.line_too_long());
+            self.complain(self.painter.lang.line_too_long());
+        } else if self.link.send(line).is_err() && self.in_editor {
+            // The receiver finds out why, and ends the session.
+            self.complain(self.painter.lang.not_sent());
         }
-        if self.burst_began.elapsed() > KEEPALIVE {
-            (self.burst, self.burst_began) = ((0, 0), Instant::now());
-        }
-        let (lines, bytes) = &mut self.burst;
-        (*lines, *bytes) = (*lines + 1, *bytes + line.len() + 1);
-        if *lines > FLOOD_LINES || *bytes > FLOOD_BYTES {
-            clear_user_timeout(self.server);
-        }
-        // When it fails the receiver finds out why, and ends the session.
-        let _ = self.server.write_all(format!("{line}\n").as_bytes());
     }
 
     /// Leaves as `/SAIR` does, and waits for what is still to come: from a pipe, all that was
     /// sent has to be delivered before, however long that takes.
     pub fn leave(&mut self, failed: Option<Ending>) -> Ending {
-        if !self.session.known().is_disconnected {
-            // A server that takes nothing may let this wait; whoever wants to go need not.
-            self.send("/SAIR");
+        if !self.session.lock().is_disconnected {
+            // A server that takes nothing need not be told.
+            let _ = self.link.send("/SAIR");
         }
-        self.session.notice();
         let is_over = self
             .session
             .wait_until(ANSWER_PATIENCE, |known| known.is_disconnected);
@@ -206,17 +229,78 @@ impl Talk<'_> {
             self.session
                 .wait_until(Duration::MAX, |known| known.ending.is_some());
         }
-        let ending = self.session.known().ending.clone();
+        let ending = self.session.lock().ending.clone();
         failed.or(ending).unwrap_or(Ending::Left)
     }
 
+    fn help(&self) {
+        let rows = self.painter.lang.help().into_iter();
+        self.show(&rows.map(|row| self.painter.remark(row)).collect::<String>());
+    }
+
+    fn show(&self, lines: &str) {
+        // When it cannot be shown, the receiver finds out and ends the session.
+        let _ = self.screen.show(lines);
+    }
+
     fn complain(&self, sentence: String) {
-        self.screen.complain(self.painter.problem(sentence));
+        self.screen.complain(&self.painter.problem(sentence));
     }
 }
 
-fn asks_to_quit(line: &str) -> bool {
-    matches!(Command::parse(line), Ok(Some(Command::Quit)))
+/// Why nothing of what was typed at once is sent.
+enum Refused {
+    /// A line but the first is a command, or behind the first it could be taken amiss.
+    Command,
+    /// A line is longer than can be sent.
+    TooLong,
+}
+
+/// The lines to send of what was typed or pasted at once. Behind a `/msg NAME` each of them is
+/// private; nothing but the first may be a command. What a slip could say to everyone is refused.
+fn lines_of(typed: &str) -> Result<Vec<String>, Refused> {
+    let mut lines = typed.lines().filter(|line| !is_blank(line));
+    let first = lines.next().unwrap_or_default();
+    let mut rest = lines.peekable();
+    if rest.peek().is_none() {
+        return Ok(vec![first.to_owned()]);
+    }
+    // The text may begin in the next line.
+    let with_text = format!("{first} .");
+    let (first, prefix) = match (ClientCommand::parse(first), addressee(&with_text)) {
+        (Ok(_), Some(to)) => (Some(first), format!("/msg {to} ")),
+        (Err(_), Some(to)) => (None, format!("/msg {to} ")),
+        (Err(_) | Ok(Some(ClientCommand::Reply(_))), _) => return Err(Refused::Command),
+        _ if secret_in(first).is_some() => return Err(Refused::Command),
+        _ => (Some(first), String::new()),
+    };
+    let mut all: Vec<String> = first.into_iter().map(str::to_owned).collect();
+    for line in rest {
+        if !is_text(line) {
+            return Err(Refused::Command);
+        }
+        all.push(format!("{prefix}{line}"));
+    }
+    match all.iter().all(|line| line.len() <= LINE_LIMIT) {
+        true => Ok(all),
+        false => Err(Refused::TooLong),
+    }
+}
+
+/// Whom a line is meant for alone.
+fn addressee(line: &str) -> Option<&str> {
+    match Command::parse(line) {
+        Ok(Some(Command::Private { to, .. })) => Some(to),
+        _ => None,
+    }
+}
+
+fn is_blank(line: &str) -> bool {
+    matches!(Command::parse(line), Ok(None))
+}
+
+fn is_text(line: &str) -> bool {
+    matches!(Command::parse(line), Ok(None | Some(Command::Say(_))))
 }
 
 /// The command that was probably meant.

@@ -1,0 +1,103 @@
+use std::collections::VecDeque;
+
+use super::Ending;
+use crate::protocol::{Event, Username};
+
+/// How many names are known at most, so that no server can fill the memory with them.
+const MOST_NAMES: usize = 4096;
+
+/// What the client knows of the room and of its own session.
+#[derive(Default)]
+pub struct Known {
+    /// Our name, once the server has accepted it.
+    pub me: Option<Username>,
+    /// The server has spoken as a chat server does.
+    pub is_greeted: bool,
+    /// The server waits for a name.
+    pub is_asked: bool,
+    /// Who last wrote to us privately, while they are here.
+    pub correspondent: Option<Username>,
+    /// Who is here but us, the most recently heard first.
+    pub others: VecDeque<Username>,
+    /// Of whom nothing is shown that they say.
+    pub ignored: Vec<Username>,
+    /// How the session ends; the first reason counts.
+    pub ending: Option<Ending>,
+    /// Nothing more will come from the server.
+    pub is_disconnected: bool,
+}
+
+impl Known {
+    /// Takes in what the server said. What is [hidden](Self::hides) teaches nothing.
+    pub fn learn(&mut self, event: &Event) {
+        self.is_greeted = true;
+        if self.hides(event) {
+            return;
+        }
+        match event {
+            Event::AskUsername => self.is_asked = true,
+            Event::Welcome(name, _) => self.me = Some(name.clone()),
+            Event::Join(name) => self.put_first(name),
+            Event::Message(from, _) | Event::Action(from, _) => self.put_first(from),
+            Event::Private(from, ..) if Some(from) != self.me.as_ref() => {
+                self.put_first(from);
+                self.correspondent = Some(from.clone());
+            }
+            Event::Leave(name, _) => {
+                self.others.retain(|other| other != name);
+                // The next of that name may be somebody else.
+                self.correspondent.take_if(|known| known == name);
+            }
+            Event::Renamed(old, new) => {
+                let places = [&mut self.me, &mut self.correspondent];
+                let places = places.into_iter().flatten().chain(&mut self.ignored);
+                places
+                    .filter(|known| *known == old)
+                    .for_each(|known| *known = new.clone());
+                if self.others.contains(old) {
+                    self.others.retain(|other| other != old);
+                    self.put_first(new);
+                }
+            }
+            Event::Users(_, names) => {
+                for name in names {
+                    if Some(name) != self.me.as_ref() && !self.others.contains(name) {
+                        self.others.push_back(name.clone());
+                    }
+                }
+                self.others.truncate(MOST_NAMES);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether `event` is not to be shown, for it was said by somebody who is ignored.
+    pub fn hides(&self, event: &Event) -> bool {
+        match event {
+            Event::Message(from, _) | Event::Action(from, _) | Event::Private(from, ..) => {
+                self.ignored.contains(from) && Some(from) != self.me.as_ref()
+            }
+            _ => false,
+        }
+    }
+
+    /// Ignores `name`, or no longer; says whether it is ignored now.
+    pub fn toggle_ignored(&mut self, name: Username) -> bool {
+        let before = self.ignored.len();
+        self.ignored.retain(|ignored| *ignored != name);
+        let is_new = self.ignored.len() == before;
+        if is_new {
+            self.ignored.push(name);
+        }
+        is_new
+    }
+
+    /// Puts `name` in front of the others.
+    fn put_first(&mut self, name: &Username) {
+        if self.others.front() != Some(name) {
+            self.others.retain(|other| other != name);
+            self.others.push_front(name.clone());
+            self.others.truncate(MOST_NAMES);
+        }
+    }
+}

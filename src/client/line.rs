@@ -1,0 +1,287 @@
+//! The line being edited, which knows nothing of terminals.
+
+use std::mem;
+use std::ops::Range;
+
+use super::buffer::Buffer;
+use super::history::History;
+use super::keys::Key;
+
+/// How many bytes can be typed or pasted at once.
+const MOST_TYPED: usize = 256 * 1024;
+
+/// How many changes can be undone.
+const MOST_CHANGES: usize = 100;
+
+/// The line being edited; after a paste it may be several.
+#[derive(Default)]
+pub struct Line {
+    typed: Buffer,
+    /// What was typed before each change.
+    before: Vec<Buffer>,
+    /// What the last key changed.
+    change: Change,
+    /// What was cut last.
+    cut: String,
+    history: History,
+    is_pasting: bool,
+    last_key: Option<Key>,
+    flaw: Option<Flaw>,
+}
+
+/// What a key changes. Keys in a row that change the same are undone together.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Change {
+    #[default]
+    Other,
+    Typing,
+    Deleting,
+}
+
+/// Why a line cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Some of its bytes were not UTF-8.
+    NotUtf8,
+    /// More was typed or pasted than is kept.
+    TooLong,
+}
+
+/// What a key asks of others.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing; the line may have changed.
+    Nothing,
+    /// Send what was typed or pasted.
+    Send(String),
+    /// Refuse what was typed: this is not all of it.
+    Refuse(String, Flaw),
+    /// Tell that what is typed will be refused.
+    Warn(Flaw),
+    /// Complete what stands before the cursor.
+    Complete,
+    /// Leave.
+    Leave,
+    /// Stop the program.
+    Suspend,
+    /// Clear the screen.
+    Clear,
+    /// Nothing of the line: the terminal's cursor is in this column, counted from 1.
+    CursorAt(usize),
+}
+
+impl Line {
+    /// Does what `key` means for the line.
+    pub fn press(&mut self, key: Key) -> Asked {
+        let last_key = self.last_key.replace(key);
+        match key {
+            Key::CursorAt(column) => return Asked::CursorAt(column),
+            Key::Ctrl('Z') => return Asked::Suspend,
+            Key::NotUtf8 if self.flaw.is_some() => {}
+            Key::NotUtf8 => {
+                self.flaw = Some(Flaw::NotUtf8);
+                return Asked::Warn(Flaw::NotUtf8);
+            }
+            _ if self.is_pasting => self.paste(key, last_key),
+            _ if self.search(key) => {}
+            Key::Ctrl('M' | 'J') => return self.finish(),
+            Key::Ctrl('D') if self.text().is_empty() => return Asked::Leave,
+            Key::Ctrl('L') => return Asked::Clear,
+            Key::Ctrl('I') => return Asked::Complete,
+            key => self.edit(key),
+        }
+        Asked::Nothing
+    }
+
+    fn edit(&mut self, key: Key) {
+        let change = mem::take(&mut self.change);
+        let (at, end) = (self.typed.at(), self.text().len());
+        match key {
+            Key::Char(c) => {
+                // Each word by itself.
+                if change != Change::Typing || c == ' ' {
+                    self.keep();
+                }
+                self.insert(c);
+                self.change = Change::Typing;
+            }
+            Key::Left | Key::Ctrl('B') => self.typed.go(self.typed.left()),
+            Key::Right | Key::Ctrl('F') => self.typed.go(self.typed.right()),
+            Key::WordLeft | Key::Alt('b') => self.typed.go(self.typed.word_left(false)),
+            Key::WordRight | Key::Alt('f') => self.typed.go(self.typed.word_right()),
+            Key::Home | Key::Ctrl('A') => self.typed.go(0),
+            Key::End | Key::Ctrl('E') => self.typed.go(end),
+            Key::Up | Key::Ctrl('P') => self.recall(true),
+            Key::Down | Key::Ctrl('N') => self.recall(false),
+            Key::Backspace => self.delete(self.typed.left()..at, change),
+            Key::Delete | Key::Ctrl('D') => self.delete(at..self.typed.right(), change),
+            Key::Ctrl('U') => self.cut(0..at),
+            Key::Ctrl('K') => self.cut(at..end),
+            Key::Ctrl('W') => self.cut(self.typed.word_left(true)..at),
+            Key::WordBackspace => self.cut(self.typed.word_left(false)..at),
+            Key::WordDelete | Key::Alt('d') => self.cut(at..self.typed.word_right()),
+            Key::Ctrl('Y') => self.replace(at..at, &self.cut.clone()),
+            Key::Ctrl('R') => self.history.search(),
+            Key::Ctrl('_') => self.typed = self.before.pop().unwrap_or(self.typed.clone()),
+            Key::PasteBegins => {
+                self.keep();
+                self.is_pasting = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// All that is pasted is text.
+    fn paste(&mut self, key: Key, last_key: Option<Key>) {
+        match key {
+            Key::PasteEnds => self.is_pasting = false,
+            Key::Char(c) => self.insert(c),
+            Key::Ctrl('J') if last_key == Some(Key::Ctrl('M')) => {}
+            Key::Ctrl('M' | 'J') => self.insert('\n'),
+            Key::Ctrl('I') => self.insert(' '),
+            // A NUL.
+            Key::Ctrl('@') => {}
+            Key::Ctrl(c) | Key::Alt(c) => {
+                self.insert(char::REPLACEMENT_CHARACTER);
+                if key == Key::Alt(c) {
+                    self.insert(c);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on with a search, if there is one; `false` when `key` has a meaning of its own.
+    fn search(&mut self, key: Key) -> bool {
+        let Some(found) = self.history.found() else {
+            return false;
+        };
+        match key {
+            Key::Char(c) => self.history.search_for(Some(c)),
+            Key::Backspace => self.history.search_for(None),
+            Key::Ctrl('R') => self.history.search(),
+            Key::Ctrl('G') => self.history.end_search(),
+            _ => {
+                let place = found.line.map(|line| (line.to_owned(), found.place()));
+                self.history.end_search();
+                if let Some((line, at)) = place {
+                    self.keep();
+                    self.typed = Buffer::new(line, at);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The text to show, where the cursor is in it, and what is searched for, if anything is.
+    pub fn shown(&self) -> (&str, usize, Option<&str>) {
+        let found = self.history.found();
+        let wanted = found.as_ref().map(|found| found.wanted);
+        match found.and_then(|found| Some((found.line?, found.place()))) {
+            Some((line, at)) => (line, at, wanted),
+            None => (self.text(), self.typed.at(), wanted),
+        }
+    }
+
+    /// What is typed so far.
+    pub fn text(&self) -> &str {
+        self.typed.text()
+    }
+
+    /// Where the cursor is in it, in bytes.
+    pub fn at(&self) -> usize {
+        self.typed.at()
+    }
+
+    /// Whether a paste has begun and not yet ended.
+    pub fn is_pasting(&self) -> bool {
+        self.is_pasting
+    }
+
+    /// Puts `new` in the place of `range`. A cursor in it goes behind what is new; one behind it
+    /// stays at what follows it.
+    pub fn replace(&mut self, range: Range<usize>, new: &str) {
+        self.keep();
+        self.typed.replace(range, new);
+    }
+
+    /// Remembers what was typed, for the Up key; but no secret.
+    pub fn remember(&mut self, typed: &str) {
+        if secret_in(typed).is_none() {
+            self.history.remember(typed);
+        }
+    }
+
+    /// Begins with what was typed before.
+    pub fn put_back(&mut self, typed: String) {
+        let end = typed.len();
+        self.typed = Buffer::new(typed, end);
+    }
+
+    fn finish(&mut self) -> Asked {
+        self.before.clear();
+        self.history.leave();
+        let typed = mem::take(&mut self.typed).text().to_owned();
+        match self.flaw.take() {
+            None => Asked::Send(typed),
+            Some(flaw) => Asked::Refuse(typed, flaw),
+        }
+    }
+
+    /// Remembers what is typed, for undo.
+    fn keep(&mut self) {
+        if self.before.len() == MOST_CHANGES {
+            self.before.remove(0);
+        }
+        self.before.push(self.typed.clone());
+    }
+
+    fn insert(&mut self, c: char) {
+        let at = self.typed.at();
+        let c = match c.is_control() && c != '\n' {
+            true => char::REPLACEMENT_CHARACTER,
+            false => c,
+        };
+        match self.text().len() < MOST_TYPED {
+            true => self.typed.replace(at..at, c.encode_utf8(&mut [0; 4])),
+            false => self.flaw = Some(Flaw::TooLong),
+        }
+    }
+
+    fn delete(&mut self, range: Range<usize>, change: Change) {
+        if change != Change::Deleting {
+            self.keep();
+        }
+        self.typed.replace(range, "");
+        self.change = Change::Deleting;
+        if self.text().is_empty() {
+            self.flaw = None;
+        }
+    }
+
+    fn cut(&mut self, range: Range<usize>) {
+        if secret_in(self.text()).is_none() {
+            self.cut = self.text()[range.clone()].to_owned();
+        }
+        self.delete(range, Change::Other);
+        self.change = Change::Other;
+    }
+
+    fn recall(&mut self, further_back: bool) {
+        let line = self.history.go(further_back, self.typed.text());
+        if let Some(line) = line {
+            self.keep();
+            self.put_back(line);
+        }
+    }
+}
+
+/// Where in `typed` a secret begins, which is neither shown nor remembered: behind `/op` and a
+/// blank, whatever stands before them that a server drops.
+pub fn secret_in(typed: &str) -> Option<usize> {
+    let command = typed.trim_start_matches(|c: char| c != '/' && !c.is_alphanumeric());
+    let (word, secret) = command.split_once(char::is_whitespace)?;
+    word.eq_ignore_ascii_case("/op")
+        .then(|| typed.len() - secret.len())
+}
