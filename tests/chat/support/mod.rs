@@ -7,6 +7,7 @@ pub mod client;
 pub mod network;
 mod peer;
 mod process;
+pub mod proxy;
 mod server;
 pub mod terminal;
 
