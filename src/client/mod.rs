@@ -172,6 +172,10 @@ impl Problem {
                 Problem::Unreachable(address)
             }
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Problem::TimedOut(address),
+            // Taken, and broken before anybody looked.
+            kind @ (ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
+                Problem::ConnectionLost(kind)
+            }
             _ => Problem::NoConnection(address, plain_words(error)),
         }
     }
