@@ -43,6 +43,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+pub mod cli;
 pub mod client;
 mod files;
 pub mod net;

@@ -6,29 +6,34 @@ mod connection;
 mod delivery;
 mod door;
 mod listen;
+mod log;
 pub mod network;
 mod pace;
 mod post;
+mod process;
 mod registry;
 mod room;
 mod session;
 
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info, warn};
-use socket2::SockRef;
+use ::log::{debug, error, info, warn};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::net::plain_words;
 use crate::protocol::Farewell;
 use connection::Connection;
 use door::{Admission, Door};
-pub use listen::BindError;
+pub use listen::{BadBindAddress, BindAddress, BindError, announce};
+pub use log::Log;
+pub use process::{end_at_signals, raise_open_files};
 use registry::Registry;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
@@ -65,8 +70,9 @@ pub struct Options {
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
 /// another thread.
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<TcpListener>,
+    /// Holds a byte once it is told to end, for the thread that waits for clients.
+    ending: (PipeReader, PipeWriter),
     options: Options,
     registry: Registry,
     door: Door,
@@ -74,14 +80,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `address`: an IP address or a host name, and a port; port 0 is any free one. Of
-    /// several addresses of a host, the first that can be had. Fails when there is none, with the
-    /// reason of the last.
-    pub fn bind(address: &str, options: Options) -> Result<Server, BindError> {
-        let (listener, address) = listen::bind(address)?;
+    /// Listens on every address of each of `addresses`; port 0 is any free one, the same for all.
+    /// Of a name's several addresses those that this machine does not have are passed over. Fails
+    /// with the first reason why it cannot listen.
+    pub fn bind(addresses: &[BindAddress], options: Options) -> Result<Server, BindError> {
         Ok(Server {
-            listener,
-            address,
+            listeners: listen::listen(addresses)?,
+            ending: io::pipe().map_err(|error| BindError::System(plain_words(&error)))?,
             registry: Registry::default(),
             door: Door::new(options.max_clients, options.max_per_address),
             options,
@@ -90,8 +95,10 @@ impl Server {
     }
 
     /// Where it listens, with the true port when 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let own = self.listeners.iter().map(TcpListener::local_addr);
+        own.map(|address| address.expect("a bound socket has an address"))
+            .collect()
     }
 
     /// Accepts clients and serves each in a thread of its own. Returns after
@@ -99,10 +106,8 @@ impl Server {
     pub fn run(&self) {
         thread::scope(|scope| {
             let mut failed: Option<Instant> = None;
-            while let (accepted, false) = (self.listener.accept(), self.is_closing()) {
-                let received =
-                    accepted.and_then(|(stream, peer)| self.receive(scope, stream, peer));
-                match received {
+            while !self.is_closing() {
+                match self.take_in(scope) {
                     Ok(()) => {}
                     Err(error) if is_peers_fault(&error) => {
                         debug!("a client did not wait: {error}")
@@ -122,6 +127,28 @@ impl Server {
         });
     }
 
+    /// Waits for clients, or to be told to end, and takes in one at each listener where they are.
+    fn take_in<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
+        let listeners = self.listeners.iter().map(AsFd::as_fd);
+        let mut sources: Vec<_> = listeners
+            .chain([self.ending.0.as_fd()])
+            .map(|source| PollFd::new(source, PollFlags::POLLIN))
+            .collect();
+        poll(&mut sources, PollTimeout::NONE)?;
+        for (listener, source) in self.listeners.iter().zip(&sources) {
+            if source.any() == Some(false) || self.is_closing() {
+                continue;
+            }
+            match listener.accept() {
+                Ok((stream, peer)) => self.receive(scope, stream, peer)?,
+                // Gone between poll(2) and accept(2).
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Gives a connection its thread, or turns it away. Fails when there is no thread to be had.
     fn receive<'scope>(
         &'scope self,
@@ -129,6 +156,8 @@ impl Server {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> io::Result<()> {
+        // Elsewhere than on Linux it takes after its listener.
+        stream.set_nonblocking(false)?;
         let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
         info!("connection from {}", connection.peer());
         let admission = match self.door.admit(&connection) {
@@ -165,15 +194,8 @@ impl Server {
     /// second for it to arrive.
     pub fn shut_down(&self) {
         self.closing.store(true, Ordering::Release);
-        // Wakes the thread that waits for a client: on Linux so, also when no file can be opened …
-        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
-        // … and elsewhere so. If it cannot be reached, it is not waiting.
-        let own = match self.address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        let _ = TcpStream::connect_timeout(&(own, self.address.port()).into(), GRACE / 4);
+        // It cannot fail: the pipe is empty, and its other end is open.
+        let _ = (&self.ending.1).write_all(b"!");
         self.registry.close();
         self.door.close(GRACE);
     }
@@ -218,14 +240,14 @@ mod tests {
             send_buffer: 64 * 1024,
             keepalive: Duration::from_secs(10),
         };
-        let server = Arc::new(Server::bind("127.0.0.1:0", options).unwrap());
+        let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());
         let running = server.clone();
         (server, thread::spawn(move || running.run()))
     }
 
     /// Comes in, and returns what the server says from `WELCOME` on.
     fn join(server: &Server, name: &str) -> (TcpStream, impl Iterator<Item = String>) {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let mut stream = TcpStream::connect(server.addresses()[0]).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();

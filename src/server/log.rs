@@ -1,0 +1,91 @@
+//! The server's screen: a log on standard error that holds nobody up.
+
+use std::io::{self, IsTerminal, Write};
+use std::panic;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use env_logger::fmt::Formatter;
+use env_logger::{Env, Target, WriteStyle};
+use jiff::Zoned;
+use log::{Record, error};
+
+use crate::protocol::Text;
+
+/// How many lines may wait for the screen.
+const WAITING: usize = 4096;
+
+/// How long the last lines may take.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The program's log, as long as it is kept. Standard error may stand still (Ctrl-S, a full pipe):
+/// then what does not fit in here is lost, and nobody waits. Dropping it waits a moment for the
+/// last lines to be written.
+pub struct Log {
+    lines: SyncSender<Vec<u8>>,
+    has_ended: Receiver<()>,
+}
+
+impl Log {
+    /// Makes it the program's log, also for what a panic says. Level `info`, unless `RUST_LOG` says
+    /// otherwise. Fails when there is no thread to be had. Panics when there is a log already.
+    pub fn start() -> io::Result<Log> {
+        let (lines, waiting) = sync_channel::<Vec<u8>>(WAITING);
+        let (writing, has_ended) = sync_channel(0);
+        let write_all = move || {
+            let _writing: SyncSender<()> = writing;
+            for line in waiting.iter().take_while(|line| !line.is_empty()) {
+                // A log that cannot be written must not end the chat.
+                let _ = io::stderr().write_all(&line);
+            }
+        };
+        thread::Builder::new().spawn(write_all)?;
+        let is_terminal = io::stderr().is_terminal();
+        env_logger::Builder::from_env(Env::default().default_filter_or("info"))
+            .format(write_record)
+            .write_style(if is_terminal {
+                WriteStyle::Auto
+            } else {
+                WriteStyle::Never
+            })
+            .target(Target::Pipe(Box::new(Queue(lines.clone()))))
+            .init();
+        panic::set_hook(Box::new(|panicked| error!("{panicked}")));
+        Ok(Log { lines, has_ended })
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // The last line; a screen that stands still is not waited for.
+        let _ = self.lines.try_send(Vec::new());
+        let _ = self.has_ended.recv_timeout(PATIENCE);
+    }
+}
+
+/// In local time, with the offset that tells which that is. Whatever anybody could bring in here,
+/// nothing but text reaches the screen.
+fn write_record(out: &mut Formatter, record: &Record) -> io::Result<()> {
+    let time = Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z");
+    let level = record.level();
+    let style = out.default_level_style(level);
+    write!(out, "[{time} {style}{level:<5}{style:#}]")?;
+    for line in record.args().to_string().lines() {
+        writeln!(out, " {}", Text::new(line))?;
+    }
+    Ok(())
+}
+
+struct Queue(SyncSender<Vec<u8>>);
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.0.try_send(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
