@@ -8,7 +8,8 @@
 //! | [`server`] | who is here, and how a line reaches all of them |
 //! | [`client`] | what a person types and sees |
 //! | [`net`] | what both sides ask of TCP |
-//! | `src/bin` | flags, logging, exit status; nothing else |
+//! | [`cli`] | what the flags of both programs share |
+//! | `src/bin` | flags and exit status; nothing else |
 //!
 //! `protocol` imports nothing of ours, and `server` and `client` never import each other.
 //!

@@ -90,6 +90,14 @@ impl Network {
         })
     }
 
+    /// Does something on one of the two machines, where it has to succeed.
+    #[track_caller]
+    pub fn exec(&self, machine: usize, line: &str) {
+        let there = ["netns", "exec", &self.machines[machine]];
+        let words = there.into_iter().chain(line.split(' '));
+        ip(&words.collect::<Vec<_>>()).expect(line);
+    }
+
     /// `command` on one of the two machines, in no environment but what it sets itself.
     pub fn on(&self, machine: usize, command: &Command) -> Command {
         let there = ["ip", "netns", "exec", &self.machines[machine], "env", "-i"];
@@ -110,6 +118,21 @@ impl Drop for Network {
             let _ = ip(&["netns", "del", machine]);
         }
     }
+}
+
+/// `command` where `file`, of this machine's, says `text` instead. `None`, said aloud, where that
+/// cannot be had.
+#[track_caller]
+pub fn with_file(file: &str, text: &str, command: &Command) -> Option<Command> {
+    let script = "draft=$(mktemp) && chmod a+r $draft && printf %s \"$1\" >$draft \
+        && mount --bind $draft \"$0\" && rm $draft && shift && exec \"$@\"";
+    let elsewhere = ["unshare", "--mount", "sh", "-c", script, file, text];
+    let tried = behind(&elsewhere, &Command::new("true")).output();
+    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
+        do_without("mount namespaces", &format!("{tried:?}"));
+        return None;
+    }
+    Some(behind(&elsewhere, command))
 }
 
 /// Says why there is no such `thing` here.
