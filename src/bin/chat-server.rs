@@ -16,8 +16,8 @@ use log::info;
 #[derive(Parser)]
 #[command(name = "chat-server", version, args_override_self = true, after_help = EXAMPLES)]
 struct Flags {
-    /// Address or host name, and port, to listen on, or several of them with commas between; 0.0.0.0
-    /// is every IPv4 address of this machine, [::] is every address. Can be given several times
+    /// Address or host name, and port, to listen on; can be given several times. 0.0.0.0 stands for
+    /// all IPv4 addresses of this machine, `[::]` for those of IPv6 too
     #[arg(
         help_heading = "Where",
         long,
