@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use jiff::Zoned;
+use unicode_normalization::char::is_combining_mark;
 
 use super::{Ending, Problem};
 use crate::protocol::{
@@ -180,9 +181,12 @@ impl Lang {
         match code {
             RefusalCode::UsernameEmpty => self.bad_name(&UsernameError::Empty),
             RefusalCode::UsernameTooLong => self.bad_name(&UsernameError::TooLong),
-            RefusalCode::UsernameInvalid => {
-                self.bad_name(&UsernameError::Invalid(detail.as_str().to_owned()))
-            }
+            RefusalCode::UsernameInvalid => match detail.as_str().parse::<Username>() {
+                Err(error) => self.bad_name(&error),
+                Ok(_) => say! { self,
+                "O servidor não aceita {detail} como nome; escolha outro.",
+                "The server does not take {detail} for a name; choose another." },
+            },
             RefusalCode::UsernameTaken => say! { self,
             "O nome {detail} está em uso, ou se parece com um que está; escolha outro.",
             "The name {detail} is in use, or looks like one that is; choose another." },
@@ -204,10 +208,29 @@ impl Lang {
             UsernameError::TooLong => say! { self,
             "O nome tem mais de {NAME_LIMIT} caracteres; escolha um mais curto.",
             "The name has more than {NAME_LIMIT} characters; choose a shorter one." },
-            UsernameError::Invalid(name) => say! { self,
-            "{name:?} não serve de nome; use letras de uma só escrita e algarismos, e depois do primeiro também - e _.",
-            "{name:?} cannot be a name; use letters of one script and digits, and after the first also - and _." },
+            UsernameError::Invalid { name, character } => {
+                let (name, character) = (Text::new(name), self.character(*character));
+                say! { self,
+                "\"{name}\" não serve de nome; use letras de uma só escrita e algarismos, e depois do primeiro também - e _: {character} não cabe.",
+                "\"{name}\" cannot be a name; use letters of one script and digits, and after the first also - and _: {character} does not fit." }
+            }
         }
+    }
+
+    /// A character as people write it, where it can be seen, and its number in Unicode.
+    fn character(self, c: char) -> String {
+        let number = format!("U+{:04X}", u32::from(c));
+        let raw = c.to_string();
+        let shown = Text::new(&raw);
+        if c.is_whitespace() {
+            return say! { self, "um espaço ({number})", "a blank ({number})" };
+        }
+        if shown.is_blank() || shown.as_str() != raw {
+            return number;
+        }
+        // A mark is written on a letter, and alone on a dotted circle.
+        let circle = if is_combining_mark(c) { "\u{25cc}" } else { "" };
+        format!("{circle}{c} ({number})")
     }
 
     pub fn unknown_command(self, typed: &str, nearest: Option<&str>) -> String {

@@ -79,7 +79,10 @@ impl Talk<'_> {
             let typed = match prompt.read(self.session) {
                 Typed::End => return Ok(None),
                 Typed::Flawed(_, Flaw::TooLong) => Err(UsernameError::TooLong),
-                Typed::Flawed(..) => Err(UsernameError::Invalid("\u{fffd}".to_owned())),
+                Typed::Flawed(..) => Err(UsernameError::Invalid {
+                    name: char::REPLACEMENT_CHARACTER.to_string(),
+                    character: char::REPLACEMENT_CHARACTER,
+                }),
                 Typed::Lines(typed) => {
                     let (name, behind) = typed.split_once('\n').unwrap_or((&typed, ""));
                     match Command::parse(name) {
@@ -100,7 +103,7 @@ impl Talk<'_> {
                         _ => {}
                     }
                     self.pasted = behind.to_owned();
-                    name.trim().parse()
+                    name.parse()
                 }
             };
             match typed {
@@ -170,6 +173,12 @@ impl Talk<'_> {
                 Command::Help => self.help(),
                 _ if line.len() > LINE_LIMIT => self.complain(lang.line_too_long()),
                 command => {
+                    if let Command::Rename(new) = command
+                        && let Err(error) = new.parse::<Username>()
+                    {
+                        // Only here is it known which character was typed.
+                        return self.complain(lang.bad_name(&error));
+                    }
                     if self.in_editor {
                         self.show(&self.painter.own(&command));
                     }

@@ -139,49 +139,54 @@ pub enum CommandError<'a> {
 enum Shape<'a> {
     Blank,
     Text(Text<'a>),
-    Command {
-        kind: CommandKind,
-        word: Text<'a>,
-        rest: &'a str,
-        line: &'a str,
-    },
+    Command(Typed<'a>),
 }
 
-impl<'a> Shape<'a> {
-    /// The first visible character decides: behind a `/`, whatever invisible stands before it, a
-    /// line is a command or is refused.
-    ///
-    /// MUST NOT take for text what somebody may have meant for one person: what cannot be obeyed
-    /// is an error.
-    fn of(line: &'a str) -> Result<Self, CommandError<'a>> {
-        let visible = &line[visible_start(line)..];
-        let Some(behind) = visible.strip_prefix('/') else {
-            let text = Text::new(line);
-            return Ok(match text.is_blank() {
-                true => Shape::Blank,
-                false => Shape::Text(text),
-            });
-        };
-        if behind.starts_with('/') {
-            return Ok(Shape::Text(Text::new(behind)));
-        }
-        let (typed, rest) = split_word(visible);
-        let word = Text::new(typed);
-        if let Some(spec) = CommandSpec::find(word.as_str()) {
-            return Ok(Shape::Command {
-                kind: spec.kind,
-                word,
-                rest,
-                line: visible,
-            });
-        }
-        // `/etc/hosts` is a path and `/msg/ana` a slip.
-        let (_, second) = word.as_str().split_at(1);
-        let path = second.find('/').map(|at| &word.as_str()[..=at]);
-        match path.is_some_and(|first| CommandSpec::find(first).is_none()) {
-            true => Ok(Shape::Text(Text::new(line))),
-            false => Err(CommandError::Unknown(word)),
-        }
+/// A command as typed: its row's kind, its word, what stands behind the blank after that, and all
+/// of it from its `/` on.
+struct Typed<'a> {
+    kind: CommandKind,
+    word: Text<'a>,
+    rest: &'a str,
+    line: &'a str,
+}
+
+/// The first visible character decides: behind a `/`, whatever unseen stands before it, a line is
+/// a command or is refused.
+///
+/// MUST NOT take for text what somebody may have meant for one person: what cannot be obeyed is an
+/// error.
+fn shape(line: &str) -> Result<Shape<'_>, CommandError<'_>> {
+    let visible = &line[visible_start(line)..];
+    let Some(behind) = visible.strip_prefix('/') else {
+        let text = Text::new(line);
+        let is_blank = text.is_blank();
+        return Ok(if is_blank {
+            Shape::Blank
+        } else {
+            Shape::Text(text)
+        });
+    };
+    if behind.starts_with('/') {
+        return Ok(Shape::Text(Text::new(behind)));
+    }
+    let (typed, rest) = split_word(visible);
+    let word = Text::new(typed);
+    if let Some(&CommandSpec { kind, .. }) = CommandSpec::find(word.as_str()) {
+        let line = visible;
+        return Ok(Shape::Command(Typed {
+            kind,
+            word,
+            rest,
+            line,
+        }));
+    }
+    // `/etc/hosts` is a path and `/msg/ana` a slip.
+    let second = word.as_str()[1..].find('/');
+    let is_path = second.is_some_and(|at| CommandSpec::find(&word.as_str()[..=at]).is_none());
+    match is_path {
+        true => Ok(Shape::Text(Text::new(line))),
+        false => Err(CommandError::Unknown(word)),
     }
 }
 
@@ -189,75 +194,69 @@ impl<'a> Command<'a> {
     /// Reads a line as the server does: what only a client can do is unknown. `None` for a blank
     /// line, which asks for nothing. Text keeps its inner and leading spaces.
     pub fn parse(line: &'a str) -> Result<Option<Command<'a>>, CommandError<'a>> {
-        match Shape::of(line)? {
+        match shape(line)? {
             Shape::Blank => Ok(None),
             Shape::Text(text) => Ok(Some(Command::Say(text))),
-            Shape::Command {
-                kind, word, rest, ..
-            } => Command::read(kind, word, rest).map(Some),
+            Shape::Command(typed) => typed.for_server().map(Some),
         }
-    }
-
-    fn read(kind: CommandKind, word: Text<'a>, rest: &'a str) -> Result<Self, CommandError<'a>> {
-        Ok(match kind {
-            CommandKind::Quit => Command::Quit,
-            CommandKind::Who => Command::Who,
-            CommandKind::Help => Command::Help,
-            CommandKind::Act => Command::Act(text(word, rest)?),
-            CommandKind::Rename => {
-                text(word, rest)?;
-                Command::Rename(rest.trim())
-            }
-            CommandKind::Private => {
-                let (typed, said) = split_word(rest.trim_start());
-                let to = typed.strip_prefix('@').unwrap_or(typed);
-                let to = to.strip_suffix([':', ',']).unwrap_or(to);
-                if to.is_empty() {
-                    return Err(CommandError::MissingArgument(word));
-                }
-                let text = text(word, said)?;
-                Command::Private { to, text }
-            }
-            CommandKind::Client(_) => return Err(CommandError::Unknown(word)),
-        })
     }
 }
 
 impl<'a> ClientCommand<'a> {
     /// Reads a line as a person types it at a client. `None` for a blank line.
     pub fn parse(line: &'a str) -> Result<Option<ClientCommand<'a>>, CommandError<'a>> {
-        let (command, line) = match Shape::of(line)? {
+        Ok(Some(match shape(line)? {
             Shape::Blank => return Ok(None),
-            Shape::Text(text) => (Command::Say(text), line),
-            Shape::Command {
-                kind: CommandKind::Client(kind),
-                word,
-                rest,
-                ..
-            } => {
-                let name = rest.trim();
-                return Ok(Some(match kind {
-                    ClientKind::Reply => ClientCommand::Reply(text(word, rest)?),
-                    ClientKind::Ignore => ClientCommand::Ignore((!name.is_empty()).then_some(name)),
-                }));
-            }
-            Shape::Command {
-                kind,
-                word,
-                rest,
+            Shape::Text(text) => ClientCommand::Send {
+                command: Command::Say(text),
                 line,
-            } => (Command::read(kind, word, rest)?, line),
-        };
-        Ok(Some(ClientCommand::Send { command, line }))
+            },
+            Shape::Command(typed) => match typed.kind {
+                CommandKind::Client(ClientKind::Reply) => ClientCommand::Reply(typed.text()?),
+                CommandKind::Client(ClientKind::Ignore) => {
+                    let name = typed.rest.trim();
+                    ClientCommand::Ignore((!name.is_empty()).then_some(name))
+                }
+                _ => ClientCommand::Send {
+                    line: typed.line,
+                    command: typed.for_server()?,
+                },
+            },
+        }))
     }
 }
 
-/// What is said behind a command, whose `word` the error names if that is nothing.
-fn text<'a>(word: Text<'a>, rest: &'a str) -> Result<Text<'a>, CommandError<'a>> {
-    let text = Text::new(rest);
-    match text.is_blank() {
-        true => Err(CommandError::MissingArgument(word)),
-        false => Ok(text),
+impl<'a> Typed<'a> {
+    fn for_server(self) -> Result<Command<'a>, CommandError<'a>> {
+        Ok(match self.kind {
+            CommandKind::Quit => Command::Quit,
+            CommandKind::Who => Command::Who,
+            CommandKind::Help => Command::Help,
+            CommandKind::Act => Command::Act(self.text()?),
+            CommandKind::Rename => {
+                let new = self.rest.trim();
+                self.text()?;
+                Command::Rename(new)
+            }
+            CommandKind::Private => {
+                let (typed, said) = split_word(self.rest.trim_start());
+                let to = typed.strip_prefix('@').unwrap_or(typed);
+                let to = to.strip_suffix([':', ',']).unwrap_or(to);
+                let rest = if to.is_empty() { "" } else { said };
+                let text = Typed { rest, ..self }.text()?;
+                Command::Private { to, text }
+            }
+            CommandKind::Client(_) => return Err(CommandError::Unknown(self.word)),
+        })
+    }
+
+    /// What is said behind the command.
+    fn text(self) -> Result<Text<'a>, CommandError<'a>> {
+        let text = Text::new(self.rest);
+        match text.is_blank() {
+            true => Err(CommandError::MissingArgument(self.word)),
+            false => Ok(text),
+        }
     }
 }
 

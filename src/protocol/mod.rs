@@ -1,9 +1,10 @@
 //! The wire protocol, for both sides, and for whoever writes a client in another language.
 //!
-//! UTF-8 lines that end in `\n`; a `\r` before it is dropped. What a client sends is what a
-//! person types: first a user name, then one line per message or [command](Command). What the
-//! server sends is one [event](Event) a line, words separated by one space, the last field being
-//! the rest of the line:
+//! UTF-8 lines that end in `\n`; every `\r` before it is dropped, and a byte order mark at the start
+//! of the stream. What a client sends is what a person types: first a [user name](Username), then
+//! one line per message or [command](Command). At the name prompt `/SAIR`, `/quem` and `/ajuda` are
+//! obeyed too. What the server sends is one [event](Event) a line, words separated by one space, the
+//! last field being the rest of the line, all [text](Text) cleaned:
 //!
 //! | line | meaning |
 //! | --- | --- |

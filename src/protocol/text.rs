@@ -205,13 +205,40 @@ fn is_ignorable(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}') // tags, variations
 }
 
+/// A tab, or a blank of any width.
+pub fn is_blank(c: char) -> bool {
+    c == '\t' || c.is_whitespace() && !c.is_control() && !is_disruptive(c)
+}
+
 /// What a clean text may hold without showing it: blanks, the one of braille too, and what only
 /// shapes its neighbours.
 fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || c == '\u{2800}' || is_joiner(c) || is_selector(c)
+    is_blank(c) || c == '\u{2800}' || is_joiner(c) || is_selector(c)
 }
 
-/// Whether `c` stands on the letter before it and takes no room of its own.
+/// Whether `c` is a nonspacing mark: one that takes no room of its own. Some spacing ones that belong
+/// to the letter before them are given none either.
 pub fn is_nonspacing(c: char) -> bool {
-    is_combining_mark(c) && c.width() == Some(0)
+    let is_spacing = matches!(
+        c,
+        '\u{9be}'
+            | '\u{9d7}'
+            | '\u{b3e}'
+            | '\u{b57}'
+            | '\u{bbe}'
+            | '\u{bd7}'
+            | '\u{cc0}'
+            | '\u{cc2}'
+            | '\u{cc7}'
+            | '\u{cc8}'
+            | '\u{cca}'
+            | '\u{ccb}'
+            | '\u{cd5}'
+            | '\u{cd6}'
+            | '\u{d3e}'
+            | '\u{d57}'
+            | '\u{dcf}'
+            | '\u{ddf}'
+    );
+    is_combining_mark(c) && c.width() == Some(0) && !is_spacing
 }

@@ -29,7 +29,7 @@ pub fn refuse_name(error: &UsernameError) -> Event<'static> {
     match error {
         UsernameError::Empty => refuse(RefusalCode::UsernameEmpty, ""),
         UsernameError::TooLong => refuse(RefusalCode::UsernameTooLong, &NAME_LIMIT.to_string()),
-        UsernameError::Invalid(name) => refuse(RefusalCode::UsernameInvalid, name),
+        UsernameError::Invalid { name, .. } => refuse(RefusalCode::UsernameInvalid, name),
     }
 }
 

@@ -145,7 +145,7 @@ fn lines_are_read_as_people_mean_them() {
 }
 
 /// What nobody can see, each with something of every kind that the design names.
-const UNSEEN: &[&str] = &[
+pub const UNSEEN: &[&str] = &[
     " ",
     "\t",
     "\u{a0}",
@@ -235,7 +235,7 @@ fn whatever_unseen_stands_before_a_command_goes_with_it() {
 }
 
 /// Characters that are blank, control something, or are not seen.
-fn any_unseen() -> impl Strategy<Value = String> {
+pub fn any_unseen() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => select(UNSEEN).prop_map(str::to_owned),
         1 => "[\\s\\p{Cc}]",

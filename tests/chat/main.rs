@@ -23,6 +23,7 @@ mod lines;
 mod listening;
 mod names;
 mod order;
+mod privacy;
 mod protocol;
 mod requirements;
 mod running;

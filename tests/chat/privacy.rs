@@ -1,0 +1,197 @@
+//! What is meant for one person reaches that person or nobody. Zed is a third person in the room,
+//! and hears none of it.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::commands::{UNSEEN, any_unseen};
+use crate::support::client::client_of;
+use crate::support::{Peer, Process, Server, fuzz};
+
+/// A room with Ana, for whom the words are, and Zed.
+fn room() -> (Server, Peer, Peer) {
+    let server = Server::start(&[]);
+    let mut ana = server.join("ana");
+    let zed = server.join("zed");
+    ana.expect("JOIN zed");
+    (server, ana, zed)
+}
+
+/// All that `peer` hears until kim leaves.
+fn heard(peer: &mut Peer, reason: &str) -> Vec<String> {
+    peer.wait_for(&format!("LEAVE kim {reason}"))
+}
+
+#[test]
+fn a_program_that_ends_its_lines_with_nul_writes_privately_and_leaves() {
+    let (server, mut ana, mut zed) = room();
+    let mut kim = server.connect();
+    kim.send_bytes(b"kim\noi\n\0/msg ana my pin is 1234\n\0/SAIR\n\0");
+    let private = "PRIV kim ana my pin is 1234";
+    let heard_by_ana = heard(&mut ana, "quit");
+    assert_eq!(
+        heard_by_ana,
+        ["JOIN kim", "MSG kim oi", private],
+        "(left: came)"
+    );
+    assert_eq!(
+        heard(&mut zed, "quit"),
+        ["JOIN kim", "MSG kim oi"],
+        "(left: came)"
+    );
+    let told = kim.rest();
+    assert_eq!(told.last().unwrap(), "BYE quit");
+}
+
+#[test]
+fn whatever_unseen_stands_before_a_command_zed_hears_nothing() {
+    let (server, mut ana, mut zed) = room();
+    let mut kim = server.join("kim");
+    ana.expect("JOIN kim");
+    zed.expect("JOIN kim");
+    for unseen in UNSEEN {
+        kim.send(&format!("{unseen}/msg ana my pin is 1234"));
+        kim.expect("PRIV kim ana my pin is 1234");
+        ana.expect("PRIV kim ana my pin is 1234");
+        kim.send(&format!("{unseen}/mgs ana my pin is 1234"));
+        kim.expect("ERR unknown-command /mgs");
+        kim.send(&format!("{unseen}/msg/ana my pin is 1234"));
+        kim.expect("ERR unknown-command /msg/ana");
+    }
+    // Where there is nothing else, nothing is said.
+    for blank in [
+        "\0",
+        " \t",
+        "\u{a0}",
+        "\u{1b}[C",
+        "\u{200e}\u{200d}",
+        "\u{feff}\r",
+    ] {
+        kim.send(blank);
+    }
+    assert_eq!(kim.sync(), [""; 0]);
+    assert_eq!(zed.sync(), [""; 0], "(left: came)");
+}
+
+#[test]
+fn who_is_addressed_as_people_address_each_other_is_written_to() {
+    let (server, mut ana, mut zed) = room();
+    let mut kim = server.join("kim");
+    ana.expect("JOIN kim");
+    for typed in [
+        "/msg ana: oi",
+        "/msg ana, oi",
+        "/msg @ana oi",
+        "/w @ANA: oi",
+    ] {
+        kim.send(typed);
+        kim.expect("PRIV kim ana oi");
+        ana.expect("PRIV kim ana oi");
+    }
+    // A path is no slip.
+    kim.send("/etc/hosts");
+    ana.expect("MSG kim /etc/hosts");
+    assert_eq!(
+        zed.wait_for("MSG kim /etc/hosts"),
+        ["JOIN kim"],
+        "(left: came)"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_at_the_start_is_no_part_of_the_name_or_the_line() {
+    let (server, mut ana, mut zed) = room();
+    let mut kim = server.connect();
+    kim.expect("<USERNAME>");
+    kim.send_bytes(b"\xef\xbb\xbfkim\r\r\n/SAIR\r\r\n");
+    kim.expect("WELCOME kim 3");
+    kim.expect("BYE quit");
+    assert_eq!(heard(&mut ana, "quit"), ["JOIN kim"], "(left: came)");
+
+    for (flags, file) in [
+        (
+            &["--username", "kim"][..],
+            "\u{feff}/msg ana my pin is 1234\r\n",
+        ),
+        (&[], "\u{feff}kim\r\n/msg ana my pin is 1234\r\n"),
+        (&[], "\u{feff}  kim \n\u{feff}/msg ana my pin is 1234"),
+    ] {
+        let mut process = Process::spawn(&mut client_of(server.address, flags));
+        process.send_bytes(file.as_bytes());
+        process.end_input();
+        assert_eq!(process.finish(), Some(0), "(left: came) {file:?}");
+        let private = "PRIV kim ana my pin is 1234";
+        assert_eq!(
+            heard(&mut ana, "quit"),
+            ["JOIN kim", private],
+            "(left: came)"
+        );
+    }
+    for _ in 0..4 {
+        assert_eq!(heard(&mut zed, "quit"), ["JOIN kim"], "(left: came)");
+    }
+}
+
+/// Lines of private words, of which each may be broken: no name, no text, no such command.
+fn private_lines() -> impl Strategy<Value = Vec<String>> {
+    let words = prop_oneof![
+        4 => Just("/msg ana my pin is 1234"),
+        1 => Just("/w @ana: my pin is 1234"),
+        1 => Just("/mgs ana my pin is 1234"),
+        1 => Just("/msg/ana my pin is 1234"),
+        1 => Just("/msg nobody my pin is 1234"),
+        1 => Just("/ msg ana my pin is 1234"),
+        1 => Just("/r my pin is 1234"),
+        1 => Just("/msg"),
+    ];
+    // A line end would make another line of what follows; the client itself says what it cannot do.
+    let line = (any_unseen(), words).prop_map(|(unseen, words)| unseen.replace('\n', "") + words);
+    vec(line, 1..20)
+}
+
+#[test]
+fn on_the_wire_nothing_private_is_ever_said_to_all() {
+    let (server, ana, zed) = room();
+    let (ana, zed) = (std::cell::RefCell::new(ana), std::cell::RefCell::new(zed));
+    fuzz(64, private_lines(), |lines| {
+        let mut kim = server.join("kim");
+        let sent = lines.iter().map(|line| format!("{line}\n"));
+        kim.send_bytes(sent.collect::<String>().as_bytes());
+        kim.half_close();
+        kim.rest();
+        let private = heard(&mut ana.borrow_mut(), "lost");
+        let obeyed =
+            |line: &&String| line.ends_with("/msg ana my pin is 1234") || line.contains("/w @ana");
+        prop_assert_eq!(private.len(), 1 + lines.iter().filter(obeyed).count());
+        prop_assert_eq!(
+            heard(&mut zed.borrow_mut(), "lost"),
+            ["JOIN kim"],
+            "(left: came)"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn through_the_client_nothing_private_is_ever_said_to_all() {
+    let (server, ana, zed) = room();
+    let (ana, zed) = (std::cell::RefCell::new(ana), std::cell::RefCell::new(zed));
+    fuzz(24, private_lines(), |lines| {
+        let mut process = Process::spawn(&mut client_of(server.address, &["--username", "kim"]));
+        process.send_bytes(lines.join("\n").as_bytes());
+        process.end_input();
+        prop_assert_eq!(process.finish(), Some(0));
+        let private = heard(&mut ana.borrow_mut(), "quit");
+        prop_assert!(
+            private[1..]
+                .iter()
+                .all(|line| line == "PRIV kim ana my pin is 1234")
+        );
+        prop_assert_eq!(
+            heard(&mut zed.borrow_mut(), "quit"),
+            ["JOIN kim"],
+            "(left: came)"
+        );
+        Ok(())
+    });
+}
