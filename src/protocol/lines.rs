@@ -83,6 +83,9 @@ impl<R: Read> LineReader<R> {
         if !self.begun {
             self.begin();
         }
+        if !self.begun && !self.ended {
+            return None;
+        }
         loop {
             let unread = &self.buffer[self.start..self.end];
             let newline = unread[self.scanned..].iter().position(|&b| b == b'\n');

@@ -153,6 +153,18 @@ fn the_limit_does_not_count_the_line_end() {
     }
 }
 
+#[test]
+fn a_byte_order_mark_does_not_count_either_however_it_arrives() {
+    for limit in 0..4 {
+        let line = "x".repeat(limit);
+        let marked = format!("\u{feff}{line}\n");
+        for lengths in [&[marked.len()][..], &[1], &[2, 1]] {
+            let got = read_all(cut(marked.as_bytes(), lengths), limit);
+            assert_eq!(got, [Ok(line.clone())], "limit {limit} (left: came)");
+        }
+    }
+}
+
 // That it takes no memory meanwhile is looked at from outside, by `hostile` and `client_distrust`.
 #[test]
 fn an_endless_line_is_refused_once_and_the_next_one_is_read() {
