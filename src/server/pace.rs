@@ -20,14 +20,21 @@ impl TokenBucket {
         }
     }
 
+    /// Whether at `now` nothing of what was taken is missing any more.
+    pub fn is_full(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.counted).as_secs_f64() * self.rate;
+        self.tokens = (self.tokens + gained).min(self.burst);
+        self.counted = now;
+        self.tokens == self.burst
+    }
+
     /// Takes one token at `now` and says how long to wait before using it.
     pub fn take(&mut self, now: Instant) -> Duration {
         if self.rate == 0.0 {
             return Duration::ZERO;
         }
-        let gained = now.saturating_duration_since(self.counted).as_secs_f64() * self.rate;
-        self.tokens = (self.tokens + gained).min(self.burst) - 1.0;
-        self.counted = now;
+        self.is_full(now);
+        self.tokens -= 1.0;
         Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
     }
 

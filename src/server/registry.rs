@@ -99,6 +99,12 @@ impl Registry {
         Ok(seat)
     }
 
+    /// Who is here, for somebody who is not: the lines of `USERS`, as the room was after the last
+    /// delivery.
+    pub fn users(&self) -> String {
+        lock(&self.seats).room.users()
+    }
+
     /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
     pub fn close(&self) {
         // It fails when the room is closed already, and is closed then too.

@@ -158,7 +158,7 @@ impl Room {
     }
 
     /// The answer to `/quem`, in fold order.
-    fn users(&self) -> String {
+    pub fn users(&self) -> String {
         let mut names: Vec<&Username> = self.people.values().map(|person| &person.name).collect();
         names.sort_by_cached_key(|name| fold(name.as_str()));
         let start = format!("USERS {}", names.len());

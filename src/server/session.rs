@@ -88,8 +88,8 @@ impl Session<'_> {
             .set_deadline(Some(deadline))
             .map_err(|_| NotIn::Gone)?;
         for _ in 0..ATTEMPTS {
-            self.tell(&Event::AskUsername)?;
-            let refusal = match self.read_name()? {
+            self.tell(&line(&Event::AskUsername))?;
+            let refusal = match self.read_name(deadline)? {
                 Err(refusal) => refusal,
                 Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
                     Ok(seat) => return Ok(seat),
@@ -97,31 +97,36 @@ impl Session<'_> {
                     Err(NotSeated::NameTaken) => refuse(RefusalCode::UsernameTaken, name.as_str()),
                 },
             };
-            self.tell(&refusal)?;
+            self.tell(&line(&refusal))?;
         }
         Err(NotIn::Refused(Farewell::TooManyAttempts))
     }
 
     /// Only before the client is in the room: there, everything goes through the registry.
-    fn tell(&self, event: &Event) -> Result<(), NotIn> {
-        match self.connection.send(&line(event)) {
+    fn tell(&self, lines: &str) -> Result<(), NotIn> {
+        match self.connection.send(lines) {
             true => Ok(()),
             false => Err(NotIn::Gone),
         }
     }
 
-    /// The name on the next line, or what is wrong with it.
-    fn read_name(&mut self) -> Result<Result<Username, Event<'static>>, NotIn> {
+    /// The name on the next line, or what is wrong with it. Answers questions meanwhile, at the pace
+    /// of those who talk.
+    fn read_name(&mut self, deadline: Instant) -> Result<Result<Username, Event<'static>>, NotIn> {
         loop {
-            match self.lines.next_line() {
-                Some(Ok(line)) if matches!(Command::parse(line), Ok(Some(Command::Quit))) => {
-                    return Err(NotIn::Refused(Farewell::Quit));
-                }
-                Some(Ok(line)) => {
-                    return Ok(line.parse().map_err(|error| refuse_name(&error)));
-                }
-                Some(Err(bad)) => return Ok(Err(refuse_line(bad))),
-                None => {}
+            if let Some(read) = self.lines.next_line() {
+                let typed = match read {
+                    Ok(typed) => typed,
+                    Err(bad) => return Ok(Err(refuse_line(bad))),
+                };
+                let answer = match Command::parse(typed) {
+                    Ok(Some(Command::Quit)) => return Err(NotIn::Refused(Farewell::Quit)),
+                    Ok(Some(Command::Who)) => self.server.registry.users(),
+                    Ok(Some(Command::Help)) => help().map(|event| line(&event)).collect(),
+                    _ => return Ok(typed.parse().map_err(|error| refuse_name(&error))),
+                };
+                self.answer(&answer, deadline)?;
+                continue;
             }
             match self.fill() {
                 Ok(0) if !self.lines.has_rest() => return Err(NotIn::Gone),
@@ -132,6 +137,20 @@ impl Session<'_> {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Answers somebody who has no name yet.
+    fn answer(&mut self, lines: &str, deadline: Instant) -> Result<(), NotIn> {
+        let now = Instant::now();
+        let wait = self.bucket.take(now);
+        let left = deadline.saturating_duration_since(now);
+        if !self.connection.pause(wait.min(left)) {
+            return Err(NotIn::Gone);
+        }
+        if wait > left {
+            return Err(NotIn::Refused(Farewell::HandshakeTimeout));
+        }
+        self.tell(lines)
     }
 
     fn fill(&mut self) -> io::Result<usize> {
@@ -173,6 +192,10 @@ impl Session<'_> {
             };
             #[cfg(test)]
             assert_ne!(line, Ok("/panic"), "a test wants to see a session fail");
+            if self.bucket.is_full(now) {
+                // The flood is over; the next is another.
+                self.told_to_slow_down = false;
+            }
             let wait = self.bucket.take(now);
             if !wait.is_zero() {
                 if !self.told_to_slow_down {

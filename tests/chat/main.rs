@@ -24,6 +24,7 @@ mod listening;
 mod names;
 mod order;
 mod privacy;
+mod prompt;
 mod protocol;
 mod requirements;
 mod running;

@@ -48,6 +48,36 @@ fn a_flood_is_slowed_down_and_nothing_of_it_is_lost() {
 }
 
 #[test]
+fn whoever_floods_again_is_told_again() {
+    let server = Server::start(&["--rate", "20", "--burst", "5"]);
+    let mut flooder = server.join("flooder");
+    for _ in 0..2 {
+        flooder.send_bytes("oi\n".repeat(15).as_bytes());
+        let told = flooder.sync();
+        assert_eq!(told.len(), 1, "told once a flood\n    came: {told:?}");
+        assert!(told[0].starts_with("INFO you write faster"), "{told:?}");
+        // Long enough for all that was taken to come back.
+        std::thread::sleep(Duration::from_millis(400));
+    }
+}
+
+#[test]
+fn questions_at_the_door_are_slowed_and_do_not_outlast_it() {
+    let server = Server::start(&["--rate", "10", "--burst", "5", "--handshake-timeout", "1"]);
+    let mut peer = server.connect();
+    peer.expect("<USERNAME>");
+    let start = Instant::now();
+    peer.send_bytes("/quem\n".repeat(5_000).as_bytes());
+    let answers = peer.wait_for("BYE handshake-timeout").len();
+    let took = start.elapsed();
+    assert!((5..20).contains(&answers), "came: {answers} answers");
+    assert!(
+        took < Duration::from_secs(3),
+        "expected: a second\n    came: {took:?}"
+    );
+}
+
+#[test]
 fn a_paste_of_fifty_lines_passes_at_once() {
     let server = Server::start(&["--rate", "10"]);
     let mut reader = server.join("reader");

@@ -233,7 +233,7 @@ fn who_is_not_in_the_room_hears_and_says_nothing() {
     outside.expect("<USERNAME>");
     ana.send("segredo");
     ana.sync();
-    for command in ["/quem", "/msg ana oi", "/me ri", "//oi"] {
+    for command in ["/msg ana oi", "/me ri", "//oi"] {
         outside.send(command);
         outside.expect(&format!("ERR username-invalid {command}"));
         outside.expect("<USERNAME>");
