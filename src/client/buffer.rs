@@ -44,57 +44,40 @@ impl Buffer {
 
     /// Moves the cursor to `at`, or behind the character that would be in.
     pub fn go(&mut self, at: usize) {
-        self.at = match self.is_border(at) {
-            true => at,
-            false => self.right_of(at),
-        };
+        self.at = self.border(at, Self::right_of);
     }
 
-    /// The place one character before the cursor.
-    pub fn left(&self) -> usize {
-        self.left_of(self.at)
-    }
-
-    /// The place one character behind the cursor.
-    pub fn right(&self) -> usize {
-        self.right_of(self.at)
-    }
-
-    /// Where the word before the cursor begins, of letters and digits or, `by_blanks`, of all but
-    /// blanks.
-    pub fn word_left(&self, by_blanks: bool) -> usize {
-        let is_in_word = |c| is_in_word(c, by_blanks);
-        let word = self.text[..self.at].trim_end_matches(|c| !is_in_word(c));
-        let at = word.trim_end_matches(is_in_word).len();
-        match self.is_border(at) {
-            true => at,
-            false => self.left_of(at),
-        }
-    }
-
-    /// Where the word behind the cursor ends.
-    pub fn word_right(&self) -> usize {
-        let is_in_word = |c| is_in_word(c, false);
-        let behind = self.text[self.at..].trim_start_matches(|c| !is_in_word(c));
-        let at = self.text.len() - behind.trim_start_matches(is_in_word).len();
-        match self.is_border(at) {
-            true => at,
-            false => self.right_of(at),
-        }
-    }
-
-    fn is_border(&self, at: usize) -> bool {
-        self.cursor(at).is_boundary(&self.text, 0) == Ok(true)
-    }
-
-    fn left_of(&self, at: usize) -> usize {
+    /// The place one character before `at`.
+    pub fn left_of(&self, at: usize) -> usize {
         let border = self.cursor(at).prev_boundary(&self.text, 0);
         border.ok().flatten().unwrap_or(0)
     }
 
-    fn right_of(&self, at: usize) -> usize {
+    /// The place one character behind `at`.
+    pub fn right_of(&self, at: usize) -> usize {
         let border = self.cursor(at).next_boundary(&self.text, 0);
         border.ok().flatten().unwrap_or(self.text.len())
+    }
+
+    /// Where the word before the cursor begins, which consists of what `is_in_word`.
+    pub fn word_left(&self, is_in_word: fn(char) -> bool) -> usize {
+        let word = self.text[..self.at].trim_end_matches(|c| !is_in_word(c));
+        let at = word.trim_end_matches(is_in_word).len();
+        self.border(at, Self::left_of)
+    }
+
+    /// Where the word behind the cursor ends.
+    pub fn word_right(&self) -> usize {
+        let behind = self.text[self.at..].trim_start_matches(|c| !is_in_word(c));
+        let behind = behind.trim_start_matches(is_in_word);
+        self.border(self.text.len() - behind.len(), Self::right_of)
+    }
+
+    fn border(&self, at: usize, otherwise: fn(&Self, usize) -> usize) -> usize {
+        match self.cursor(at).is_boundary(&self.text, 0) {
+            Ok(true) => at,
+            _ => otherwise(self, at),
+        }
     }
 
     fn cursor(&self, at: usize) -> GraphemeCursor {
@@ -102,9 +85,7 @@ impl Buffer {
     }
 }
 
-fn is_in_word(c: char, by_blanks: bool) -> bool {
-    match by_blanks {
-        true => !c.is_whitespace(),
-        false => c.is_alphanumeric() || is_combining_mark(c),
-    }
+/// Whether words of letters and digits have `c`.
+pub fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
 }

@@ -2,7 +2,10 @@ use anstyle::Style;
 use terminal_size::terminal_size;
 use unicode_width::UnicodeWidthChar;
 
-use super::screen::{WRAP_OFF, WRAP_ON};
+/// Without DECAWM a terminal that takes a character for wider than we do cuts the row off, where
+/// it would otherwise begin one that we do not know of.
+pub const WRAP_OFF: &str = "\x1b[?7l";
+pub const WRAP_ON: &str = "\x1b[?7h";
 
 /// How wide a terminal is that does not say it.
 const USUAL_WIDTH: usize = 80;

@@ -3,7 +3,7 @@
 use std::mem;
 use std::ops::Range;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, is_in_word};
 use super::history::History;
 use super::keys::Key;
 
@@ -24,6 +24,7 @@ pub struct Line {
     /// What was cut last.
     cut: String,
     history: History,
+    search: Option<Search>,
     is_pasting: bool,
     last_key: Option<Key>,
     flaw: Option<Flaw>,
@@ -38,6 +39,15 @@ enum Change {
     Deleting,
 }
 
+/// A search through the history; what it finds is shown as if it was typed.
+struct Search {
+    wanted: String,
+    /// Which line has been found.
+    found: usize,
+    /// What was typed before.
+    before: Buffer,
+}
+
 /// Why a line cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
@@ -47,21 +57,26 @@ pub enum Flaw {
     TooLong,
 }
 
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// These lines: several when they were pasted at once.
+    Lines(String),
+    /// What cannot be sent, as far as it could be read; nothing while it is still being typed.
+    Flawed(String, Flaw),
+    /// The end.
+    End,
+}
+
 /// What a key asks of others.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked {
     /// Nothing; the line may have changed.
     Nothing,
-    /// Send what was typed or pasted.
-    Send(String),
-    /// Refuse what was typed: this is not all of it.
-    Refuse(String, Flaw),
-    /// Tell that what is typed will be refused.
-    Warn(Flaw),
+    /// Do with it what is to be done with what was typed.
+    Take(Typed),
     /// Complete what stands before the cursor.
     Complete,
-    /// Leave.
-    Leave,
     /// Stop the program.
     Suspend,
     /// Clear the screen.
@@ -77,15 +92,14 @@ impl Line {
         match key {
             Key::CursorAt(column) => return Asked::CursorAt(column),
             Key::Ctrl('Z') => return Asked::Suspend,
-            Key::NotUtf8 if self.flaw.is_some() => {}
-            Key::NotUtf8 => {
+            Key::NotUtf8 if self.flaw.is_none() => {
                 self.flaw = Some(Flaw::NotUtf8);
-                return Asked::Warn(Flaw::NotUtf8);
+                return Asked::Take(Typed::Flawed(String::new(), Flaw::NotUtf8));
             }
             _ if self.is_pasting => self.paste(key, last_key),
-            _ if self.search(key) => {}
-            Key::Ctrl('M' | 'J') => return self.finish(),
-            Key::Ctrl('D') if self.text().is_empty() => return Asked::Leave,
+            _ if self.search_on(key) => {}
+            Key::Ctrl('M' | 'J') => return Asked::Take(self.finish()),
+            Key::Ctrl('D') if self.text().is_empty() => return Asked::Take(Typed::End),
             Key::Ctrl('L') => return Asked::Clear,
             Key::Ctrl('I') => return Asked::Complete,
             key => self.edit(key),
@@ -96,6 +110,7 @@ impl Line {
     fn edit(&mut self, key: Key) {
         let change = mem::take(&mut self.change);
         let (at, end) = (self.typed.at(), self.text().len());
+        let (left, right) = (self.typed.left_of(at), self.typed.right_of(at));
         match key {
             Key::Char(c) => {
                 // Each word by itself.
@@ -105,23 +120,31 @@ impl Line {
                 self.insert(c);
                 self.change = Change::Typing;
             }
-            Key::Left | Key::Ctrl('B') => self.typed.go(self.typed.left()),
-            Key::Right | Key::Ctrl('F') => self.typed.go(self.typed.right()),
-            Key::WordLeft | Key::Alt('b') => self.typed.go(self.typed.word_left(false)),
+            Key::Left | Key::Ctrl('B') => self.typed.go(left),
+            Key::Right | Key::Ctrl('F') => self.typed.go(right),
+            Key::WordLeft | Key::Alt('b') => self.typed.go(self.typed.word_left(is_in_word)),
             Key::WordRight | Key::Alt('f') => self.typed.go(self.typed.word_right()),
             Key::Home | Key::Ctrl('A') => self.typed.go(0),
             Key::End | Key::Ctrl('E') => self.typed.go(end),
             Key::Up | Key::Ctrl('P') => self.recall(true),
             Key::Down | Key::Ctrl('N') => self.recall(false),
-            Key::Backspace => self.delete(self.typed.left()..at, change),
-            Key::Delete | Key::Ctrl('D') => self.delete(at..self.typed.right(), change),
+            Key::Backspace => self.delete(left..at, change),
+            Key::Delete | Key::Ctrl('D') => self.delete(at..right, change),
             Key::Ctrl('U') => self.cut(0..at),
             Key::Ctrl('K') => self.cut(at..end),
-            Key::Ctrl('W') => self.cut(self.typed.word_left(true)..at),
-            Key::WordBackspace => self.cut(self.typed.word_left(false)..at),
+            Key::Ctrl('W') => self.cut(self.typed.word_left(|c| !c.is_whitespace())..at),
+            Key::WordBackspace => self.cut(self.typed.word_left(is_in_word)..at),
             Key::WordDelete | Key::Alt('d') => self.cut(at..self.typed.word_right()),
             Key::Ctrl('Y') => self.replace(at..at, &self.cut.clone()),
-            Key::Ctrl('R') => self.history.search(),
+            Key::Ctrl('R') => {
+                let (wanted, before) = (String::new(), self.typed.clone());
+                let found = usize::MAX;
+                self.search = Some(Search {
+                    wanted,
+                    found,
+                    before,
+                });
+            }
             Key::Ctrl('_') => self.typed = self.before.pop().unwrap_or(self.typed.clone()),
             Key::PasteBegins => {
                 self.keep();
@@ -141,47 +164,46 @@ impl Line {
             Key::Ctrl('I') => self.insert(' '),
             // A NUL.
             Key::Ctrl('@') => {}
-            Key::Ctrl(c) | Key::Alt(c) => {
+            Key::Ctrl(_) => self.insert(char::REPLACEMENT_CHARACTER),
+            Key::Alt(c) => {
                 self.insert(char::REPLACEMENT_CHARACTER);
-                if key == Key::Alt(c) {
-                    self.insert(c);
-                }
+                self.insert(c);
             }
             _ => {}
         }
     }
 
     /// Goes on with a search, if there is one; `false` when `key` has a meaning of its own.
-    fn search(&mut self, key: Key) -> bool {
-        let Some(found) = self.history.found() else {
+    fn search_on(&mut self, key: Key) -> bool {
+        let Some(mut search) = self.search.take() else {
             return false;
         };
+        let end = mem::replace(&mut search.found, usize::MAX);
         match key {
-            Key::Char(c) => self.history.search_for(Some(c)),
-            Key::Backspace => self.history.search_for(None),
-            Key::Ctrl('R') => self.history.search(),
-            Key::Ctrl('G') => self.history.end_search(),
-            _ => {
-                let place = found.line.map(|line| (line.to_owned(), found.place()));
-                self.history.end_search();
-                if let Some((line, at)) = place {
-                    self.keep();
-                    self.typed = Buffer::new(line, at);
-                }
+            Key::Char(c) => search.wanted.push(c),
+            Key::Backspace => drop(search.wanted.pop()),
+            Key::Ctrl('R') => search.found = end,
+            Key::Ctrl('G') => {
+                self.typed = search.before;
+                return true;
+            }
+            _ if self.typed != search.before => {
+                self.before.push(search.before);
                 return false;
             }
+            _ => return false,
         }
+        if let Some((number, at, line)) = self.history.find(&search.wanted, search.found) {
+            search.found = number;
+            self.typed = Buffer::new(line.to_owned(), at);
+        }
+        self.search = Some(search);
         true
     }
 
-    /// The text to show, where the cursor is in it, and what is searched for, if anything is.
-    pub fn shown(&self) -> (&str, usize, Option<&str>) {
-        let found = self.history.found();
-        let wanted = found.as_ref().map(|found| found.wanted);
-        match found.and_then(|found| Some((found.line?, found.place()))) {
-            Some((line, at)) => (line, at, wanted),
-            None => (self.text(), self.typed.at(), wanted),
-        }
+    /// What is searched for in the history, if anything is.
+    pub fn wanted(&self) -> Option<&str> {
+        self.search.as_ref().map(|search| search.wanted.as_str())
     }
 
     /// What is typed so far.
@@ -204,6 +226,9 @@ impl Line {
     pub fn replace(&mut self, range: Range<usize>, new: &str) {
         self.keep();
         self.typed.replace(range, new);
+        if self.text().len() > MOST_TYPED {
+            self.flaw = Some(Flaw::TooLong);
+        }
     }
 
     /// Remembers what was typed, for the Up key; but no secret.
@@ -219,17 +244,17 @@ impl Line {
         self.typed = Buffer::new(typed, end);
     }
 
-    fn finish(&mut self) -> Asked {
+    fn finish(&mut self) -> Typed {
         self.before.clear();
         self.history.leave();
         let typed = mem::take(&mut self.typed).text().to_owned();
         match self.flaw.take() {
-            None => Asked::Send(typed),
-            Some(flaw) => Asked::Refuse(typed, flaw),
+            None => Typed::Lines(typed),
+            Some(flaw) => Typed::Flawed(typed, flaw),
         }
     }
 
-    /// Remembers what is typed, for undo.
+    /// Keeps what is typed, for undo.
     fn keep(&mut self) {
         if self.before.len() == MOST_CHANGES {
             self.before.remove(0);
@@ -269,8 +294,7 @@ impl Line {
     }
 
     fn recall(&mut self, further_back: bool) {
-        let line = self.history.go(further_back, self.typed.text());
-        if let Some(line) = line {
+        if let Some(line) = self.history.go(further_back, self.typed.text()) {
             self.keep();
             self.put_back(line);
         }

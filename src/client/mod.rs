@@ -9,12 +9,14 @@ pub mod lang;
 mod layout;
 pub mod line;
 mod link;
+mod paste;
 mod prompt;
 mod receiver;
 mod render;
 mod screen;
 mod session;
 mod talk;
+mod terminal;
 mod tty;
 
 use std::fmt::Display;

@@ -11,9 +11,10 @@ use signal_hook::low_level::pipe;
 use super::completion::{address_reply, complete};
 use super::keys::{Key, Keys};
 use super::lang::Lang;
-use super::line::{Asked, Flaw};
-use super::screen::{Screen, Terminal};
+use super::line::{Asked, Flaw, Typed};
+use super::screen::Screen;
 use super::session::Session;
+use super::terminal::Terminal;
 use crate::protocol::{BadLine, LINE_LIMIT, LineReader};
 
 /// How long a terminal may take to tell where its cursor is.
@@ -41,16 +42,6 @@ pub struct Editor {
     measuring: Option<Instant>,
 }
 
-/// What was typed.
-pub enum Typed {
-    /// These lines: several when they were pasted at once.
-    Lines(String),
-    /// What cannot be sent, as far as it could be read.
-    Flawed(String, Flaw),
-    /// The end of the input, or the session ends.
-    End,
-}
-
 impl Prompt {
     /// The line editor on this terminal, and the screen above it. Fails where the terminal cannot
     /// be opened.
@@ -61,17 +52,17 @@ impl Prompt {
             pipe::register(signal, change.try_clone()?)?;
         }
         let terminal = Terminal::open(session, lang, color)?;
-        let input = terminal.tty().keys();
+        let input = terminal.keys()?;
         let terminal = Arc::new(Mutex::new(terminal));
         let screen = Screen::Terminal(terminal.clone());
-        let editor = Editor {
+        let editor = Box::new(Editor {
             terminal,
-            input: input?,
+            input,
             keys: Keys::default(),
             changed,
             measuring: None,
-        };
-        Ok((Prompt::Editor(Box::new(editor)), screen))
+        });
+        Ok((Prompt::Editor(editor), screen))
     }
 
     /// Plain lines from standard input. Fails where there is no descriptor left.
@@ -110,69 +101,69 @@ impl Prompt {
 
 impl Editor {
     fn read(&mut self, session: &Session) -> Typed {
-        while !session.is_ending() {
+        loop {
+            if session.is_ending() {
+                return Typed::End;
+            }
             if let Some(typed) = self.press_all(session) {
                 return typed;
             }
             let measuring = self
                 .measuring
-                .map(|until| until.saturating_duration_since(Instant::now()));
+                .map(|end| end.saturating_duration_since(Instant::now()));
             let patience = measuring.into_iter().chain(self.keys.patience()).min();
             let sources = [self.input.as_fd(), self.changed.as_fd()];
-            match session.wait_to_read(sources, patience) {
-                Ok([_, true]) => {
-                    // However often it has changed, it is asked once.
-                    let _ = (&self.changed).read(&mut [0; 64]);
-                    Screen::lock(&self.terminal).measure();
-                    self.measuring = Some(Instant::now() + MEASURING);
+            let result = session.wait_to_read(sources, patience);
+            let Ok([has_keys, has_changed]) = result else {
+                return Typed::End;
+            };
+            if has_changed {
+                // However often it has, the terminal is asked once.
+                let _ = (&self.changed).read(&mut [0; 64]);
+                Screen::lock(&self.terminal).measure();
+                self.measuring = Some(Instant::now() + MEASURING);
+            }
+            if has_keys {
+                let mut bytes = [0; 4096];
+                match self.input.read(&mut bytes) {
+                    Ok(length @ 1..) => self.keys.read(&bytes[..length]),
+                    Err(error) if is_passing(&error) => {}
+                    Ok(_) | Err(_) => return Typed::End,
                 }
-                Ok([true, _]) => {
-                    let mut bytes = [0; 4096];
-                    match self.input.read(&mut bytes) {
-                        Ok(length @ 1..) => self.keys.read(&bytes[..length]),
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                        Ok(_) | Err(_) => break,
-                    }
-                }
-                Ok(_) => {
-                    if self.keys.patience() == Some(Duration::ZERO) {
-                        self.keys.give_up();
-                    }
-                    if self
-                        .measuring
-                        .take_if(|until| *until <= Instant::now())
-                        .is_some()
-                    {
-                        Screen::lock(&self.terminal).refresh();
-                    }
-                }
-                Err(_) => break,
+            } else {
+                self.stop_waiting();
             }
         }
-        Typed::End
+    }
+
+    /// Does without what has not come in time.
+    fn stop_waiting(&mut self) {
+        if self.keys.patience() == Some(Duration::ZERO) {
+            self.keys.give_up();
+        }
+        if self
+            .measuring
+            .take_if(|end| *end <= Instant::now())
+            .is_some()
+        {
+            Screen::lock(&self.terminal).refresh();
+        }
     }
 
     /// Does what the keys ask for that have been read, up to the end of a line.
     fn press_all(&mut self, session: &Session) -> Option<Typed> {
         let mut terminal = Screen::lock(&self.terminal);
-        let (mut typed, mut is_changed) = (None, false);
-        while typed.is_none()
-            && let Some(key) = self.keys.pop()
-        {
+        let mut is_changed = false;
+        while let Some(key) = self.keys.pop() {
             if !matches!(key, Key::CursorAt(_)) {
                 is_changed = true;
                 terminal.choices.clear();
             }
             match terminal.line.press(key) {
-                Asked::Nothing if key != Key::Ctrl('_') => {
-                    address_reply(&mut terminal.line, session)
-                }
-                Asked::Nothing => {}
-                Asked::Send(text) => typed = Some(Typed::Lines(text)),
-                Asked::Refuse(text, flaw) => typed = Some(Typed::Flawed(text, flaw)),
-                Asked::Warn(flaw) => typed = Some(Typed::Flawed(String::new(), flaw)),
-                Asked::Leave => typed = Some(Typed::End),
+                Asked::Nothing if key == Key::Ctrl('_') => {}
+                Asked::Nothing => address_reply(&mut terminal.line, session),
+                // It stays on the screen until it is shown otherwise, in one write.
+                Asked::Take(typed) => return Some(typed),
                 Asked::Suspend => terminal.suspend(),
                 Asked::Clear => terminal.clear(),
                 Asked::CursorAt(column) => {
@@ -183,11 +174,10 @@ impl Editor {
                 Asked::Complete => terminal.choices = complete(&mut terminal.line, session),
             }
         }
-        // What was typed stays until it is shown otherwise, in one write.
-        if is_changed && typed.is_none() {
+        if is_changed {
             terminal.refresh();
         }
-        typed
+        None
     }
 }
 
@@ -216,8 +206,12 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
         }
         match lines.fill() {
             Ok(0) if !lines.has_rest() => return Typed::End,
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Typed::End,
+            Err(error) if !is_passing(&error) => return Typed::End,
             _ => {}
         }
     }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }

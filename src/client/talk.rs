@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::known::Known;
-use super::line::{Flaw, secret_in};
+use super::line::{Flaw, Typed};
 use super::link::Link;
-use super::prompt::{Prompt, Typed};
+use super::paste::{Refused, is_text, lines_of};
+use super::prompt::Prompt;
 use super::render::Painter;
 use super::screen::Screen;
 use super::session::Session;
@@ -255,61 +256,6 @@ impl Talk<'_> {
     fn complain(&self, sentence: String) {
         self.screen.complain(&self.painter.problem(sentence));
     }
-}
-
-/// Why nothing of what was typed at once is sent.
-enum Refused {
-    /// A line but the first is a command, or behind the first it could be taken amiss.
-    Command,
-    /// A line is longer than can be sent.
-    TooLong,
-}
-
-/// The lines to send of what was typed or pasted at once. Behind a `/msg NAME` each of them is
-/// private; nothing but the first may be a command. What a slip could say to everyone is refused.
-fn lines_of(typed: &str) -> Result<Vec<String>, Refused> {
-    let mut lines = typed.lines().filter(|line| !is_blank(line));
-    let first = lines.next().unwrap_or_default();
-    let mut rest = lines.peekable();
-    if rest.peek().is_none() {
-        return Ok(vec![first.to_owned()]);
-    }
-    // The text may begin in the next line.
-    let with_text = format!("{first} .");
-    let (first, prefix) = match (ClientCommand::parse(first), addressee(&with_text)) {
-        (Ok(_), Some(to)) => (Some(first), format!("/msg {to} ")),
-        (Err(_), Some(to)) => (None, format!("/msg {to} ")),
-        (Err(_) | Ok(Some(ClientCommand::Reply(_))), _) => return Err(Refused::Command),
-        _ if secret_in(first).is_some() => return Err(Refused::Command),
-        _ => (Some(first), String::new()),
-    };
-    let mut all: Vec<String> = first.into_iter().map(str::to_owned).collect();
-    for line in rest {
-        if !is_text(line) {
-            return Err(Refused::Command);
-        }
-        all.push(format!("{prefix}{line}"));
-    }
-    match all.iter().all(|line| line.len() <= LINE_LIMIT) {
-        true => Ok(all),
-        false => Err(Refused::TooLong),
-    }
-}
-
-/// Whom a line is meant for alone.
-fn addressee(line: &str) -> Option<&str> {
-    match Command::parse(line) {
-        Ok(Some(Command::Private { to, .. })) => Some(to),
-        _ => None,
-    }
-}
-
-fn is_blank(line: &str) -> bool {
-    matches!(Command::parse(line), Ok(None))
-}
-
-fn is_text(line: &str) -> bool {
-    matches!(Command::parse(line), Ok(None | Some(Command::Say(_))))
 }
 
 /// The command that was probably meant.
