@@ -101,6 +101,8 @@ impl Prompt {
 
 impl Editor {
     fn read(&mut self, session: &Session) -> Typed {
+        // What was typed before may have been answered with nothing.
+        Screen::lock(&self.terminal).refresh();
         loop {
             if session.is_ending() {
                 return Typed::End;

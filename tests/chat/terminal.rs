@@ -2,38 +2,10 @@
 //! you see can be read.
 
 use crate::support::client::client_of;
-use crate::support::terminal::{Terminal, XTERM, without_stamp};
-use crate::support::{Peer, Server, wait_until};
+use crate::support::terminal::{Terminal, XTERM, ana_and_bruno, find, talk, without_stamp};
+use crate::support::{Server, wait_until};
 use std::time::Instant;
-use vt100::{Color, Screen};
-
-/// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
-fn ana_and_bruno(flags: &[&str]) -> (Server, Terminal, Peer) {
-    let server = Server::start(&[]);
-    let terminal = Terminal::enter(&server, flags);
-    let bruno = server.join("bruno");
-    terminal.wait_for("bruno joined");
-    terminal.wait_for_input("");
-    (server, terminal, bruno)
-}
-
-/// The rows after the one that says that `bruno` joined, without their stamps.
-fn talk(terminal: &Terminal) -> Vec<String> {
-    let rows = terminal.rows();
-    let joined = |row: &&String| !row.ends_with("bruno joined");
-    let talk = rows.iter().skip_while(joined).skip(1);
-    talk.map(|row| without_stamp(row).to_owned()).collect()
-}
-
-/// Where `text` stands on the screen: its row and column.
-fn find(screen: &Screen, text: &str) -> Option<(u16, u16)> {
-    let rows = screen.rows(0, screen.size().1.get());
-    let place = |(at, row): (usize, String)| {
-        let before = &row[..row.find(text)?];
-        Some((at as u16, before.chars().count() as u16))
-    };
-    rows.enumerate().find_map(place)
-}
+use vt100::Color;
 
 #[test]
 fn a_half_typed_line_survives_fifty_lines_that_arrive() {

@@ -2,31 +2,14 @@
 //! meanwhile.
 
 use crate::support::client::{Impostor, client_of};
-use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Peer, Server, proc_status, wait_until};
+use crate::support::terminal::{
+    CTRL_U, PASTE, PASTE_END, Terminal, UP, XTERM, ana_and_bruno, join,
+};
+use crate::support::{Server, proc_status, wait_until};
 
-const UP: &str = "\x1b[A";
 const DOWN: &str = "\x1b[B";
 const TAB: &str = "\t";
 const CTRL_R: &str = "\x12";
-const CTRL_U: &str = "\x15";
-const PASTE: &str = "\x1b[200~";
-const PASTE_END: &str = "\x1b[201~";
-
-/// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
-fn ana_and_bruno() -> (Server, Terminal, Peer) {
-    let server = Server::start(&[]);
-    let terminal = Terminal::enter(&server, &[]);
-    let bruno = join(&server, &terminal, "bruno");
-    (server, terminal, bruno)
-}
-
-/// Somebody more, whom `ana` has seen.
-fn join(server: &Server, terminal: &Terminal, name: &str) -> Peer {
-    let peer = server.join(name);
-    terminal.wait_for(&format!("{name} joined"));
-    peer
-}
 
 #[test]
 fn the_name_is_asked_for_until_it_is_a_good_one() {
@@ -58,7 +41,7 @@ fn the_name_is_asked_for_until_it_is_a_good_one() {
 
 #[test]
 fn tab_completes_commands_at_the_start_of_a_line() {
-    let (_server, terminal, _bruno) = ana_and_bruno();
+    let (_server, terminal, _bruno) = ana_and_bruno(&[]);
     for (typed, completed) in [
         ("/ms", "/msg "),
         ("/aj", "/ajuda "),
@@ -84,7 +67,7 @@ fn tab_completes_commands_at_the_start_of_a_line() {
 
 #[test]
 fn tab_completes_names_everywhere() {
-    let (server, terminal, mut bruno) = ana_and_bruno();
+    let (server, terminal, mut bruno) = ana_and_bruno(&[]);
     let _joao = join(&server, &terminal, "João");
     for (typed, completed) in [
         ("br", "bruno: "),
@@ -116,7 +99,7 @@ fn tab_completes_names_everywhere() {
 
 #[test]
 fn those_heard_last_are_offered_first() {
-    let (server, terminal, mut bruno) = ana_and_bruno();
+    let (server, terminal, mut bruno) = ana_and_bruno(&[]);
     let mut bia = join(&server, &terminal, "bia");
     let offered = |first: &str, second: &str| {
         terminal.press("/msg b\t");
@@ -143,7 +126,7 @@ fn those_heard_last_are_offered_first() {
 
 #[test]
 fn an_open_list_of_completions_holds_nothing_up() {
-    let (server, terminal, mut bruno) = ana_and_bruno();
+    let (server, terminal, mut bruno) = ana_and_bruno(&[]);
     let _bia = join(&server, &terminal, "bia");
     terminal.type_in("/msg b");
     terminal.press(TAB);
@@ -163,7 +146,7 @@ fn an_open_list_of_completions_holds_nothing_up() {
 
 #[test]
 fn a_lone_escape_holds_nothing_up() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     terminal.type_in("half");
     terminal.press("\x1b");
     bruno.send("hello there");
@@ -173,7 +156,7 @@ fn a_lone_escape_holds_nothing_up() {
 
 #[test]
 fn history_brings_lines_back_and_keeps_the_half_typed_one() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     for line in ["first", "second", "ção 李"] {
         terminal.say(line);
         bruno.expect(&format!("MSG ana {line}"));
@@ -199,7 +182,7 @@ fn history_brings_lines_back_and_keeps_the_half_typed_one() {
 
 #[test]
 fn what_arrives_during_a_search_is_shown_after_it() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     terminal.say("find me");
     terminal.say("another line");
     terminal.press(CTRL_R);
@@ -225,7 +208,7 @@ fn what_arrives_during_a_search_is_shown_after_it() {
 
 #[test]
 fn a_paste_of_several_lines_says_each_in_order() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     let lines: Vec<_> = (0..100).map(|n| format!("  pasted {n} ção 👋")).collect();
     // Nothing is said before Enter is pressed, and what was typed before the paste is kept.
     terminal.type_in("first ");
@@ -247,7 +230,7 @@ fn a_paste_of_several_lines_says_each_in_order() {
 
 #[test]
 fn lines_typed_ahead_or_pasted_without_brackets_are_all_said() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     let lines: Vec<_> = (0..50).map(|n| format!("line {n}")).collect();
     terminal.press(&(lines.join("\r") + "\r"));
     for line in lines {
@@ -257,7 +240,7 @@ fn lines_typed_ahead_or_pasted_without_brackets_are_all_said() {
 
 #[test]
 fn a_half_finished_paste_holds_nothing_up_for_good() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     terminal.press(&format!("{PASTE}one\rtw"));
     for n in 0..50 {
         bruno.send(&format!("line {n}"));
@@ -272,7 +255,7 @@ fn a_half_finished_paste_holds_nothing_up_for_good() {
 
 #[test]
 fn bytes_that_are_no_text_are_told_and_end_nothing() {
-    let (_server, terminal, mut bruno) = ana_and_bruno();
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     terminal.type_in("caf");
     terminal.press_bytes(b"\xe9 latin");
     terminal.wait_for("not UTF-8");
@@ -284,7 +267,7 @@ fn bytes_that_are_no_text_are_told_and_end_nothing() {
 fn a_resize_ends_nothing_whatever_key_was_pressed_before() {
     // A quoted key, an escape, a completion, a search, an argument.
     for keys in ["half\x16", "half\x1b", "/msg b\t", "half\x12x", "half\x1b3"] {
-        let (_server, terminal, mut bruno) = ana_and_bruno();
+        let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
         terminal.press(keys);
         terminal.wait_until("the keys", |screen| {
             let contents = screen.contents();
@@ -324,7 +307,7 @@ fn a_mistyped_command_is_told_at_once_and_not_sent() {
 
 #[test]
 fn names_that_are_not_listed_still_count_for_what_is_completed() {
-    let (server, terminal, _bruno) = ana_and_bruno();
+    let (server, terminal, _bruno) = ana_and_bruno(&[]);
     let names = (0..10).map(|n| format!("maria{n}"));
     let names: Vec<_> = ["mario".to_owned()].into_iter().chain(names).collect();
     let _people: Vec<_> = names

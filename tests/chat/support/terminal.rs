@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 use vt100::{Callbacks, Parser, Screen};
 
 use super::client::client_of;
-use super::{DEADLINE, Server};
+use super::{DEADLINE, Peer, Server};
 
 /// A pseudo-terminal with a program in it, which is killed when this is dropped.
 pub struct Terminal {
@@ -45,6 +45,12 @@ impl Callbacks for Bells {
         self.0 += 1;
     }
 }
+
+/// Keys, as a common terminal sends them.
+pub const UP: &str = "\x1b[A";
+pub const CTRL_U: &str = "\x15";
+pub const PASTE: &str = "\x1b[200~";
+pub const PASTE_END: &str = "\x1b[201~";
 
 /// What a common terminal calls itself.
 pub const XTERM: (&str, &str) = ("TERM", "xterm-256color");
@@ -294,6 +300,41 @@ impl Drop for Terminal {
             eprintln!("screen:\n{}", self.look(Screen::contents));
         }
     }
+}
+
+/// A server, `ana` in a terminal there, and `bruno` as a plain connection that has been seen.
+pub fn ana_and_bruno(flags: &[&str]) -> (Server, Terminal, Peer) {
+    let server = Server::start(&[]);
+    let terminal = Terminal::enter(&server, flags);
+    let bruno = server.join("bruno");
+    terminal.wait_for("bruno joined");
+    terminal.wait_for_input("");
+    (server, terminal, bruno)
+}
+
+/// The rows after the one that says that `bruno` joined, without their stamps.
+pub fn talk(terminal: &Terminal) -> Vec<String> {
+    let rows = terminal.rows();
+    let joined = |row: &&String| !row.ends_with("bruno joined");
+    let talk = rows.iter().skip_while(joined).skip(1);
+    talk.map(|row| without_stamp(row).to_owned()).collect()
+}
+
+/// Where `text` stands on the screen: its row and column.
+pub fn find(screen: &Screen, text: &str) -> Option<(u16, u16)> {
+    let rows = screen.rows(0, screen.size().1.get());
+    let place = |(at, row): (usize, String)| {
+        let before = &row[..row.find(text)?];
+        Some((at as u16, before.chars().count() as u16))
+    };
+    rows.enumerate().find_map(place)
+}
+
+/// Somebody more, whom `ana` has seen.
+pub fn join(server: &Server, terminal: &Terminal, name: &str) -> Peer {
+    let peer = server.join(name);
+    terminal.wait_for(&format!("{name} joined"));
+    peer
 }
 
 /// A row without the time that begins it, if one does.
