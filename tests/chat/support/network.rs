@@ -103,8 +103,9 @@ impl Network {
         let there = ["ip", "netns", "exec", &self.machines[machine], "env", "-i"];
         let mut there = there.map(str::to_owned).to_vec();
         for (name, value) in command.get_envs() {
-            let value = value.unwrap_or_default();
-            there.push(format!("{}={}", name.display(), value.display()));
+            if let Some(value) = value {
+                there.push(format!("{}={}", name.display(), value.display()));
+            }
         }
         let there: Vec<&str> = there.iter().map(String::as_str).collect();
         behind(&there, command)

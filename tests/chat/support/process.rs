@@ -16,8 +16,12 @@ pub fn behind(words: &[&str], command: &Command) -> Command {
     let mut behind = Command::new(words[0]);
     behind.args(&words[1..]).arg(command.get_program());
     behind.args(command.get_args());
-    let set = command.get_envs();
-    behind.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => behind.env(name, value),
+            None => behind.env_remove(name),
+        };
+    }
     behind
 }
 

@@ -64,6 +64,12 @@ impl Server {
     /// With `flags` alone, as a person starts it.
     pub fn as_typed(flags: &[&str]) -> Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+        // What is set where the tests run is not meant for their servers.
+        for (name, _) in std::env::vars_os() {
+            if name == "RUST_LOG" || name.to_string_lossy().starts_with("CHAT_") {
+                command.env_remove(name);
+            }
+        }
         command.args(flags);
         Setup { command }
     }
