@@ -1,7 +1,7 @@
 //! What both sides ask of TCP, and how its errors are told.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -35,6 +35,12 @@ pub fn clear_user_timeout(stream: &TcpStream) {
     // It can fail only where it could not be set.
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_user_timeout(None);
+}
+
+/// Whether `address` is link-local (IPv6) without the zone that says which network is meant
+/// (RFC 4007).
+pub fn lacks_zone(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
 /// The system's words for `error`, without its number, which tells a person nothing.

@@ -1,22 +1,31 @@
-//! The client's flags, its last words and its exit status.
+//! The client's flags and its exit status.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
+use chat::cli::Generate;
 use chat::client::lang::Lang;
-use chat::client::{self, Bell, Options, Problem};
-use clap::Parser;
+use chat::client::{self, Bell, Options, Problem, ServerAddress};
+use clap::{CommandFactory, Parser};
 
 /// A chat for the terminal: says what you type, and shows what the others say.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "chat-client", version, args_override_self = true, after_help = EXAMPLES)]
 struct Flags {
+    /// The server, as HOST or HOST:PORT; goes before --host and --port
+    server: Option<String>,
     /// IP address or name of the server
-    #[arg(long, env = "CHAT_HOST", default_value = "127.0.0.1")]
+    #[arg(
+        help_heading = "Server",
+        long,
+        env = "CHAT_HOST",
+        default_value = "127.0.0.1"
+    )]
     host: String,
     /// Port of the server
     #[arg(
+        help_heading = "Server",
         long,
         env = "CHAT_PORT",
         default_value = "50001",
@@ -25,6 +34,7 @@ struct Flags {
     port: String,
     /// Name to come in with; asked for when there is none
     #[arg(
+        help_heading = "You",
         long,
         env = "CHAT_USERNAME",
         value_name = "NAME",
@@ -32,13 +42,20 @@ struct Flags {
     )]
     username: Option<String>,
     /// Language of the interface; otherwise the system's
-    #[arg(long, env = "CHAT_LANG")]
+    #[arg(help_heading = "You", long, env = "CHAT_LANG")]
     lang: Option<Lang>,
     /// Colours: auto minds NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM
-    #[arg(long, env = "CHAT_COLOR", default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        help_heading = "Screen",
+        long,
+        env = "CHAT_COLOR",
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     color: clap::ColorChoice,
     /// What rings the bell: nothing, private messages and your name, or all that is said
     #[arg(
+        help_heading = "Screen",
         long,
         env = "CHAT_BELL",
         default_value = "mentions",
@@ -46,26 +63,46 @@ struct Flags {
     )]
     bell: Bell,
     /// Lines one by one, without cursor movement, also in a terminal
-    #[arg(long)]
+    #[arg(help_heading = "Screen", long)]
     plain: bool,
     /// The time before each line, also in a pipe
-    #[arg(long)]
+    #[arg(help_heading = "Screen", long)]
     stamps: bool,
+    /// Writes a manual page or a shell's completions to standard output
+    #[arg(long, hide = true, value_name = "WHAT")]
+    generate: Option<Generate>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  chat-client                        the server on this machine
+  chat-client 192.168.0.17           another one, at its usual port
+  chat-client chat.example:6000 --username ana
+  printf 'robot\\nthe build is green\\n' | chat-client
+
+/ajuda (or /help) shows the commands, /SAIR (or Ctrl-D) leaves.";
 
 /// Wrong usage, as for clap.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if let Some(what) = flags.generate {
+        return match io::stdout().write_all(&what.file(Flags::command())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let lang = flags.lang.unwrap_or_else(Lang::of_system);
-    let server = client::server_name(bare(&flags.host), &flags.port);
     let (sentence, code) = match check(flags, lang) {
-        Err(problem) => (Some(lang.problem(&problem, &server)), USAGE),
-        Ok(options) => match client::run(options) {
-            Err(problem) => (Some(lang.problem(&problem, &server)), 1),
-            Ok(ending) => (lang.ending(&ending, &server), ending.exit_code()),
-        },
+        Err(problem) => (Some(lang.problem(&problem, "")), USAGE),
+        Ok(options) => {
+            let server = options.server.to_string();
+            match client::run(options) {
+                Err(problem) => (Some(lang.problem(&problem, &server)), 1),
+                Ok(ending) => (lang.ending(&ending, &server), ending.exit_code()),
+            }
+        }
     };
     if let Some(sentence) = sentence {
         client::say_last(&sentence);
@@ -78,28 +115,13 @@ fn is_bare_terminal() -> bool {
     io::stdout().is_terminal() && !client::can_move_its_cursor()
 }
 
-/// A host without the blanks and brackets around it.
-fn bare(host: &str) -> &str {
-    let host = host.trim();
-    let in_brackets = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    in_brackets.unwrap_or(host)
-}
-
 /// Refuses bad data before anything is sent (RF-6).
 fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
-    let host = bare(&flags.host).to_owned();
-    if host.is_empty() {
-        return Err(Problem::EmptyHost);
-    }
-    let port = flags.port.parse().unwrap_or(0);
-    if port == 0 {
-        return Err(Problem::BadPort(flags.port));
-    }
     Ok(Options {
-        host,
-        port,
+        server: match flags.server {
+            Some(server) => ServerAddress::of_argument(&server, &flags.port)?,
+            None => ServerAddress::of_flags(&flags.host, &flags.port)?,
+        },
         username: flags.username.map(|name| name.parse()).transpose()?,
         lang,
         plain: flags.plain,

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod completion;
+mod connect;
 mod history;
 pub mod keys;
 mod known;
@@ -19,9 +20,8 @@ mod talk;
 mod terminal;
 mod tty;
 
-use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -31,10 +31,12 @@ use nix::poll::{PollFd, PollFlags};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::net::{plain_words, set_keepalive};
+use crate::net::plain_words;
 use crate::protocol::{Farewell, Username, UsernameError};
+pub use connect::ServerAddress;
+use connect::connect;
 use lang::Lang;
-use link::{KEEPALIVE, Link};
+use link::Link;
 use prompt::Prompt;
 pub use render::Bell;
 use render::Painter;
@@ -43,18 +45,13 @@ use session::{LAST_WORDS, Session};
 use talk::Talk;
 pub use tty::can_move_its_cursor;
 
-/// How long each address of the server may take to answer.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-
 /// How long to wait for the answer to `/SAIR` while a person sits there.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How the client is to be.
 pub struct Options {
-    /// IP address or name of the server.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    /// Where the server is.
+    pub server: ServerAddress,
     /// The name to come in with; asked for when there is none.
     pub username: Option<Username>,
     /// The language of the interface.
@@ -91,12 +88,24 @@ pub enum Problem {
     /// The host is empty.
     #[error("empty host")]
     EmptyHost,
+    /// A host with a port in it. As it was given, and the flags that say the same.
+    #[error("{0:?} has a port in it")]
+    PortInHost(String, String),
+    /// A host that is a web address. As it was given, and the host in it.
+    #[error("{0:?} is a web address")]
+    SchemeInHost(String, String),
+    /// A link-local address (IPv6) without its zone: each of several networks could be meant.
+    #[error("{0} has no zone")]
+    NoZone(String),
     /// The name given as a flag cannot be one.
     #[error(transparent)]
     BadUsername(#[from] UsernameError),
     /// The host has no address.
     #[error("unknown host {0:?}")]
     UnknownHost(String),
+    /// The resolver did not answer in time, or there is none to be asked.
+    #[error("nobody knows whether there is a host {0:?}")]
+    NoResolver(String),
     /// Nobody listens there.
     #[error("{0} refused the connection")]
     Refused(SocketAddr),
@@ -139,55 +148,12 @@ impl Ending {
     }
 }
 
-/// How a server is named to people: as it was given, an IPv6 address in brackets.
-pub fn server_name(host: &str, port: impl Display) -> String {
-    match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
-    }
-}
-
-/// Connects to the server, each of its addresses in turn.
-pub fn connect(host: &str, port: u16) -> Result<TcpStream, Problem> {
-    let unknown = || Problem::UnknownHost(host.to_owned());
-    let addresses = (host, port).to_socket_addrs().map_err(|_| unknown())?;
-    let mut problem = unknown();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_PATIENCE) {
-            Ok(stream) => {
-                let system = |error: io::Error| Problem::System(plain_words(&error));
-                stream.set_nodelay(true).map_err(system)?;
-                set_keepalive(&stream, KEEPALIVE).map_err(system)?;
-                return Ok(stream);
-            }
-            Err(error) => problem = Problem::connecting(address, &error),
-        }
-    }
-    Err(problem)
-}
-
-impl Problem {
-    fn connecting(address: SocketAddr, error: &io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::ConnectionRefused => Problem::Refused(address),
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                Problem::Unreachable(address)
-            }
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => Problem::TimedOut(address),
-            // Taken, and broken before anybody looked.
-            kind @ (ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) => {
-                Problem::ConnectionLost(kind)
-            }
-            _ => Problem::NoConnection(address, plain_words(error)),
-        }
-    }
-}
-
 /// One session, from the connection to the last line. Returns how it ended; the terminal is as
 /// it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
     let system = |error: io::Error| Problem::System(plain_words(&error));
-    let stream = connect(&options.host, options.port)?;
+    let (lang, server) = (options.lang, &options.server);
+    let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
     let session = Arc::new(Session::new().map_err(system)?);
     end_at_signals(&session).map_err(system)?;
     let link = Arc::new(Link::new(stream, session.clone()));

@@ -9,7 +9,7 @@ use if_addrs::{Interface, get_if_addrs};
 use log::{info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::net::plain_words;
+use crate::net::{lacks_zone, plain_words};
 
 /// How many connections the kernel holds for us until they are accepted. The standard library's
 /// 128 are too few for a room that comes in at once.
@@ -111,17 +111,13 @@ impl BindError {
             ErrorKind::AddrInUse => BindError::InUse(address),
             ErrorKind::AddrNotAvailable => BindError::NotOurs(address),
             ErrorKind::PermissionDenied => BindError::NoPermission(address),
-            _ if is_without_zone(address) => BindError::NoZone(address),
+            _ if lacks_zone(&address) => BindError::NoZone(address),
             _ => BindError::Other {
                 address,
                 reason: plain_words(error),
             },
         }
     }
-}
-
-fn is_without_zone(address: SocketAddr) -> bool {
-    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
 /// Listens on every address of each of `binds`; port 0 is one free port for all that ask for it.

@@ -2,12 +2,9 @@
 //! status.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::support::client::{LANGS, client, client_of, deserted, expect_words_from, last_words};
-use crate::support::network::Network;
 use crate::support::{Process, Server};
-use socket2::{Domain, Socket, Type};
 
 /// Runs `chat-client` with `flags` in both languages: it has to end with `code` and say
 /// something that begins or goes on with the Portuguese or the English `words`.
@@ -179,46 +176,6 @@ fn a_refused_connection_is_told_as_such() {
     let (_kept, address) = deserted();
     let words = ["recusou a conexão", "refused the connection"];
     expect_words_from(address, words, || {});
-}
-
-#[test]
-fn a_connection_that_times_out_is_told_as_such() {
-    // Once its queue is full, the kernel answers nobody: nobody accepts.
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any.into()).unwrap();
-    socket.listen(0).unwrap();
-    let listener = TcpListener::from(socket);
-    let address = listener.local_addr().unwrap();
-    let patience = std::time::Duration::from_millis(200);
-    let connect = || TcpStream::connect_timeout(&address, patience).ok();
-    let _queue: Vec<_> = std::iter::from_fn(connect).take(16).collect();
-
-    let clients = LANGS.map(|lang| Process::spawn(&mut client_of(address, &["--lang", lang])));
-    let words = ["não respondeu a tempo", "did not answer in time"];
-    for (mut process, words) in clients.into_iter().zip(words) {
-        let told = last_words(&mut process, 1);
-        assert!(told.contains(&format!("{address} {words}")), "{told}");
-    }
-}
-
-#[test]
-fn an_address_that_no_way_leads_to_is_told_as_such() {
-    let Some(network) = Network::new() else {
-        return;
-    };
-    // One outside of the network, and one inside that nobody has.
-    for host in ["10.88.0.1", "10.77.0.9"] {
-        let clients = LANGS.map(|lang| {
-            let flags = ["--host", host, "--lang", lang];
-            Process::spawn(&mut network.on(0, &client(&flags)))
-        });
-        let words = ["Não há caminho até", "There is no way to"];
-        for (mut process, words) in clients.into_iter().zip(words) {
-            let told = last_words(&mut process, 1);
-            assert!(told.contains(&format!("{words} {host}:50001")), "{told}");
-        }
-    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod client_distrust;
 mod client_ends;
 mod client_pipe;
 mod commands;
+mod connecting;
 mod delivery;
 mod faults;
 mod hostile;
