@@ -21,6 +21,7 @@ mod delivery;
 mod faults;
 mod hostile;
 mod ignoring;
+mod installing;
 mod lines;
 mod listening;
 mod names;
