@@ -3,7 +3,10 @@
 
 use std::io::Write;
 
-use crate::support::client::{LANGS, client, client_of, deserted, expect_words_from, last_words};
+use crate::support::client::{
+    LANGS, client, client_of, deserted, enter, expect_words_from, last_words,
+};
+use crate::support::network::with_file;
 use crate::support::{Process, Server};
 
 /// Runs `chat-client` with `flags` in both languages: it has to end with `code` and say
@@ -180,37 +183,29 @@ fn a_refused_connection_is_told_as_such() {
 
 #[test]
 fn each_address_of_a_host_is_tried_in_turn() {
+    // Whichever of the two comes first, once it is the one that refuses.
+    for bind in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::start(&["--bind", bind]);
+        let port = server.address.port().to_string();
+        let flags = ["--host", "both", "--port", &port, "--username", "ana"];
+        let client = client(&[&flags[..], &["--lang", "en"]].concat());
+        let hosts = "127.0.0.1 both\n::1 both\n";
+        let Some(mut client) = with_file("/etc/hosts", hosts, &client) else {
+            return;
+        };
+        let mut ana = Process::spawn(&mut client);
+        ana.stdout.wait_for("Hello, ana");
+        drop(server);
+        let told = last_words(&mut ana, 1);
+        assert!(told.contains(&format!("both:{port}")), "{told}");
+    }
+}
+
+#[test]
+fn an_ipv6_address_is_written_in_brackets_before_its_port() {
     let server = Server::start(&["--bind", "[::1]:0"]);
-    let port = server.address.port().to_string();
-    let flags = [
-        "--lang",
-        "en",
-        "--host",
-        "::1",
-        "--port",
-        &port,
-        "--username",
-        "ana",
-    ];
-    let mut ana = Process::spawn(&mut client(&flags));
-    ana.stdout.wait_for("Hello, ana");
+    let mut ana = enter(&server, "ana");
     drop(server);
     let told = last_words(&mut ana, 1);
-    assert!(told.contains(&format!("[::1]:{port}")), "{told}");
-    // Where localhost is both, one of them answers.
-    let server = Server::start(&[]);
-    let port = server.address.port().to_string();
-    let flags = [
-        "--lang",
-        "en",
-        "--host",
-        "localhost",
-        "--port",
-        &port,
-        "--username",
-        "ana",
-    ];
-    Process::spawn(&mut client(&flags))
-        .stdout
-        .wait_for("Hello, ana");
+    assert!(told.contains("The server [::1]:"), "{told}");
 }

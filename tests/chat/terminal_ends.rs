@@ -246,10 +246,10 @@ fn what_came_before_the_end_is_shown_before_the_reason() {
             peer.send("MSG bruno last words\nBYE shutdown");
             assert_eq!(terminal.finish(), Some(1));
             let contents = terminal.look(Screen::contents);
-            let place = |text| contents.find(text).unwrap_or(usize::MAX);
+            let words = contents.find("<bruno> last words");
             assert!(
-                place("<bruno> last words") < place("was shut down"),
-                "in {state:?}:\n{contents}"
+                words.is_some() && words < contents.find("was shut down"),
+                "expected: the last words, and behind them the reason\n    came: in {state:?}\n{contents}"
             );
         }
     }
