@@ -11,17 +11,15 @@ use nix::unistd::Pid;
 
 use super::DEADLINE;
 
-/// `command`, run by what `words` say: they stand before it.
+/// `command`, run by what `words` say: they stand before it. Of this machine's environment there
+/// is only where programs are found.
 pub fn behind(words: &[&str], command: &Command) -> Command {
     let mut behind = Command::new(words[0]);
     behind.args(&words[1..]).arg(command.get_program());
-    behind.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => behind.env(name, value),
-            None => behind.env_remove(name),
-        };
-    }
+    behind.args(command.get_args()).env_clear();
+    behind.envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
+    let set = command.get_envs();
+    behind.envs(set.filter_map(|(name, value)| Some((name, value?))));
     behind
 }
 
