@@ -81,7 +81,7 @@ impl Server {
     /// `kib` is the server's send buffer for each client.
     fn chat_with_room_for(kib: usize) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-        command.args(["--bind=127.0.0.1:0", "--rate=0"]);
+        command.args(["--bind=127.0.0.1:0", "--rate=0", "--plaintext=only"]);
         command.args(["--max-clients=20000", "--max-per-address=0"]);
         command.arg(format!("--send-buffer={kib}"));
         Server::start(command.env_remove("RUST_LOG"), false)

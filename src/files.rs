@@ -3,8 +3,19 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
-use std::process;
+use std::path::{Path, PathBuf};
+use std::{env, process};
+
+/// Where `program` keeps what it has to remember: in `$XDG_STATE_HOME`, or else `~/.local/state`
+/// (XDG Base Directory Specification). `None` where there is no home.
+pub fn state_folder(program: &str) -> Option<PathBuf> {
+    let given = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || env::home_dir().filter(|home| home.is_absolute());
+    given
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(home()?.join(".local/state")))
+        .map(|folder| folder.join(program))
+}
 
 /// Replaces what is in `file` by `text`, and makes the file (mode 0600) and its folder (0700) at
 /// need. Fails when there is no room or no permission; `file` is as it was then.
@@ -13,27 +24,58 @@ use std::process;
 /// it is written to a draft beside `file`, synced, and renamed (rename(2)). MUST NOT be called for
 /// the same file by two threads at once.
 pub fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let folder = match file.parent() {
+    make_folder_of(file)?;
+    put(file, text.as_bytes(), |draft| fs::rename(draft, file))
+}
+
+/// Makes `file` with `bytes` in it, as [`replace`] does. Where there is one already, also when
+/// somebody else makes it at the same moment, that one stays.
+pub fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    make_folder_of(file)?;
+    // Unlike a rename it fails where there is one.
+    match put(file, bytes, |draft| fs::hard_link(draft, file)) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
+}
+
+/// Adds a line to `file`, which is made at need. It is one write, so that of several who add at once
+/// nobody tears another's line.
+pub fn append(file: &Path, line: &str) -> io::Result<()> {
+    make_folder_of(file)?;
+    // A full disk may have torn the last.
+    let is_torn = fs::read(file).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
+    let before = if is_torn { "\n" } else { "" };
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).mode(0o600).open(file)?;
+    file.write_all(format!("{before}{line}\n").as_bytes())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let draft = file.with_extension(process::id().to_string());
-    let replaced = write_synced(&draft, text).and_then(|()| fs::rename(&draft, file));
-    if replaced.is_err() {
-        // A full disk needs the room.
-        let _ = fs::remove_file(&draft);
-        return replaced;
     }
+}
+
+fn make_folder_of(file: &Path) -> io::Result<()> {
+    let mut options = DirBuilder::new();
+    options.recursive(true).mode(0o700).create(folder_of(file))
+}
+
+/// Writes a draft, and gives it the name of `file`.
+fn put(file: &Path, bytes: &[u8], name: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let draft = file.with_extension(process::id().to_string());
+    let named = write_synced(&draft, bytes).and_then(|()| name(&draft));
+    // It is gone already, or still takes room.
+    let _ = fs::remove_file(&draft);
+    named?;
     // Some file systems cannot; then the new name is as safe as they make it.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    let _ = File::open(folder_of(file)).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
-fn write_synced(draft: &Path, text: &str) -> io::Result<()> {
+fn write_synced(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     // One that a crash has left, of a process with our number.
     match fs::remove_file(draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -45,6 +87,6 @@ fn write_synced(draft: &Path, text: &str) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(draft)?;
-    draft.write_all(text.as_bytes())?;
+    draft.write_all(bytes)?;
     draft.sync_all()
 }

@@ -50,3 +50,4 @@ mod files;
 pub mod net;
 pub mod protocol;
 pub mod server;
+pub mod tls;

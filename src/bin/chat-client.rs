@@ -1,11 +1,14 @@
 //! The client's flags and its exit status.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use chat::cli::Generate;
 use chat::client::lang::Lang;
+use chat::client::trust::Trust;
 use chat::client::{self, Bell, Options, Problem, ServerAddress};
 use clap::{CommandFactory, Parser};
 
@@ -68,6 +71,35 @@ struct Flags {
     /// The time before each line, also in a pipe
     #[arg(help_heading = "Screen", long)]
     stamps: bool,
+    /// The key that the server has to have, as its screen shows it
+    #[arg(
+        help_heading = "Encryption",
+        long,
+        env = "CHAT_FINGERPRINT",
+        conflicts_with = "plaintext"
+    )]
+    fingerprint: Option<String>,
+    /// File of the servers that are known, with their keys; otherwise known-servers in
+    /// $XDG_STATE_HOME/chat-client or ~/.local/state/chat-client
+    #[arg(
+        help_heading = "Encryption",
+        long,
+        env = "CHAT_KNOWN_SERVERS",
+        value_name = "FILE"
+    )]
+    known_servers: Option<PathBuf>,
+    /// Without encryption: anyone on the way can read along
+    #[arg(help_heading = "Encryption", long)]
+    plaintext: bool,
+    /// File whose first line is the password of the room; otherwise that is in CHAT_PASSWORD, or
+    /// asked for
+    #[arg(
+        help_heading = "Encryption",
+        long,
+        env = "CHAT_PASSWORD_FILE",
+        value_name = "FILE"
+    )]
+    password_file: Option<PathBuf>,
     /// Writes a manual page or a shell's completions to standard output
     #[arg(long, hide = true, value_name = "WHAT")]
     generate: Option<Generate>,
@@ -134,5 +166,14 @@ fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
             clap::ColorChoice::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         },
         bell: flags.bell,
+        trust: match flags.plaintext {
+            true => None,
+            false => Some(Trust::new(
+                flags.fingerprint.as_deref(),
+                flags.known_servers,
+            )?),
+        },
+        password: env::var("CHAT_PASSWORD").ok(),
+        password_file: flags.password_file,
     })
 }

@@ -1,12 +1,15 @@
 //! The server's flags and its exit status.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use chat::cli::Generate;
+use chat::server::entrance::{Encryption, Plaintext};
+use chat::server::secret::Secret;
 use chat::server::{self, BindAddress, Log, Options, Server};
 use clap::builder::RangedU64ValueParser;
 use clap::{CommandFactory, Parser};
@@ -70,6 +73,32 @@ struct Flags {
           default_value_t = 45, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=32_767))]
     keepalive: u32,
+    /// Who may come in without encryption
+    #[arg(
+        help_heading = "Who",
+        long,
+        env = "CHAT_PLAINTEXT",
+        default_value = "local",
+        value_name = "WHO"
+    )]
+    plaintext: Plaintext,
+    /// File whose first line is the password of the room
+    #[arg(
+        help_heading = "Who",
+        long,
+        env = "CHAT_PASSWORD_FILE",
+        value_name = "FILE"
+    )]
+    password_file: Option<PathBuf>,
+    /// Folder for the server's key; otherwise $XDG_STATE_HOME/chat-server or
+    /// ~/.local/state/chat-server
+    #[arg(
+        help_heading = "Where",
+        long,
+        env = "CHAT_STATE_DIR",
+        value_name = "FOLDER"
+    )]
+    state_dir: Option<PathBuf>,
     /// Writes a manual page or a shell's completions to standard output
     #[arg(long, hide = true, value_name = "WHAT")]
     generate: Option<Generate>,
@@ -100,6 +129,11 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         let file = what.file(Flags::command());
         return io::stdout().write_all(&file).context("cannot write");
     }
+    let _log = Log::start().context("cannot start the thread that writes the log")?;
+    let password = flags.password_file.as_deref().map(Secret::read);
+    let state_folder = flags.state_dir.or_else(server::state_folder);
+    let encryption =
+        (flags.plaintext != Plaintext::Only).then(|| Encryption::prepare(state_folder.as_deref()));
     let options = Options {
         max_clients: flags.max_clients,
         max_per_address: flags.max_per_address,
@@ -108,12 +142,14 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         burst: flags.burst,
         send_buffer: flags.send_buffer as usize * 1024,
         keepalive: Duration::from_secs(flags.keepalive.into()),
+        plaintext: flags.plaintext,
+        encryption: encryption.transpose()?,
+        password: password.transpose()?,
     };
-    let _log = Log::start().context("cannot start the thread that writes the log")?;
     server::raise_open_files();
     let server = Arc::new(Server::bind(&flags.bind, options)?);
     server::end_at_signals(&server).context("cannot wait for signals")?;
-    server::announce(&server.addresses());
+    server::announce(&server.addresses(), server.fingerprint());
     server.run();
     info!("bye");
     Ok(())

@@ -13,8 +13,8 @@ pub struct Known {
     pub me: Option<Username>,
     /// The server has spoken as a chat server does.
     pub is_greeted: bool,
-    /// The server waits for a name.
-    pub is_asked: bool,
+    /// What the server waits for.
+    pub asked: Option<Question>,
     /// Who last wrote to us privately, while they are here.
     pub correspondent: Option<Username>,
     /// Who is here but us, the most recently heard first.
@@ -27,7 +27,21 @@ pub struct Known {
     pub is_disconnected: bool,
 }
 
+/// What a server asks before it lets anybody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// The room's password.
+    Password,
+    /// A name.
+    Username,
+}
+
 impl Known {
+    /// Whether the server waits for an answer.
+    pub fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Takes in what the server said. What is [hidden](Self::hides) teaches nothing.
     pub fn learn(&mut self, event: &Event) {
         self.is_greeted = true;
@@ -35,7 +49,8 @@ impl Known {
             return;
         }
         match event {
-            Event::AskUsername => self.is_asked = true,
+            Event::AskUsername => self.asked = Some(Question::Username),
+            Event::AskPassword => self.asked = Some(Question::Password),
             Event::Welcome(name, _) => self.me = Some(name.clone()),
             Event::Join(name) => self.put_first(name),
             Event::Message(from, _) | Event::Action(from, _) => self.put_first(from),

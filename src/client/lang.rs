@@ -8,6 +8,7 @@ use crate::protocol::{
     COMMANDS, ClientKind, CommandKind, CommandSpec, LINE_LIMIT, LeaveReason, NAME_LIMIT,
     RefusalCode, Text, Username, UsernameError,
 };
+use crate::tls::Fingerprint;
 
 /// A language of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +48,19 @@ sentences! {
     fn still_connecting(server: &ServerAddress) {
         "Ainda conectando a {server}; Ctrl-C desiste.",
         "Still connecting to {server}; Ctrl-C gives up."
+    }
+    fn password_prompt() { "Senha da sala: ", "Password of the room: " }
+    fn new_server(server: &str, key: &Fingerprint) {
+        "Servidor novo: {server} tem a chave {key}. Confira na tela dele; de agora em diante tem de ser essa.",
+        "New server: {server} has the key {key}. Compare it with the server's screen; from now on it has to be this one."
+    }
+    fn unkept_server(server: &str, reason: &str) {
+        "A chave de {server} não pôde ser guardada ({reason}); da próxima vez ele será novo outra vez.",
+        "The key of {server} could not be kept ({reason}); next time it will be new again."
+    }
+    fn password_question(key: &Fingerprint) {
+        "A chave {key} é a da tela do servidor? Só então mando a senha (sim ou não): ",
+        "Is {key} the key on the server's screen? Only then the password is sent (yes or no): "
     }
     fn joined(name: &Username) { "{name} entrou", "{name} joined" }
     fn renamed(old: &Username, new: &Username) { "{old} agora é {new}", "{old} is now {new}" }
@@ -201,6 +215,9 @@ impl Lang {
             "{detail} is not here; /who shows who is." },
             RefusalCode::LineTooLong => self.line_too_long(),
             RefusalCode::NotUtf8 => self.not_utf8(),
+            RefusalCode::PasswordWrong => say! { self,
+            "A senha da sala não é essa.",
+            "That is not the password of the room." },
         }
     }
 

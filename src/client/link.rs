@@ -1,14 +1,11 @@
 use std::io::{self, ErrorKind, Read};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::libc::MSG_DONTWAIT;
-use socket2::SockRef;
-
 use super::session::Session;
 use crate::net::clear_user_timeout;
+use crate::tls::Stream;
 
 /// Within which time a vanished server is given up; the server's own default for us.
 pub const KEEPALIVE: Duration = Duration::from_secs(45);
@@ -22,7 +19,7 @@ const FLOOD_LINES: usize = KEEPALIVE.as_secs() as usize;
 
 /// The connection to the server, and the only sender and receiver of its socket.
 pub struct Link {
-    stream: TcpStream,
+    stream: Stream,
     session: Arc<Session>,
     sent: Mutex<Sent>,
 }
@@ -32,13 +29,11 @@ struct Sent {
     lines: usize,
     bytes: usize,
     since: Instant,
-    /// Half a line was sent, and nothing may follow it.
-    is_torn: bool,
 }
 
 impl Link {
     /// The link over `stream`, for as long as `session` lasts.
-    pub fn new(stream: TcpStream, session: Arc<Session>) -> Self {
+    pub fn new(stream: Stream, session: Arc<Session>) -> Self {
         let sent = Mutex::new(Sent::now());
         Link {
             stream,
@@ -53,38 +48,33 @@ impl Link {
     /// with `TimedOut`. An error may leave half the line sent; all that is to follow it then fails
     /// with `BrokenPipe`.
     pub fn send(&self, line: &str) -> io::Result<()> {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if sent.is_torn {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
         let line = format!("{line}\n");
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if sent.is_flood_with(line.len()) {
-            clear_user_timeout(&self.stream);
+            clear_user_timeout(self.stream.socket());
         }
-        let mut rest = line.as_bytes();
-        while !rest.is_empty() {
-            let result = SockRef::from(&self.stream).send_with_flags(rest, MSG_DONTWAIT);
-            let result = match result {
-                Ok(length) => {
-                    rest = &rest[length..];
-                    sent.is_torn = !rest.is_empty();
-                    Ok(())
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self
-                    .session
-                    .wait_to_write(&self.stream.as_fd(), Duration::ZERO),
-                Err(error) => Err(error),
-            };
-            result?;
+        drop(sent);
+        let socket = self.stream.socket();
+        let wait = || self.session.wait_to_write(socket, Duration::ZERO);
+        self.stream.send(line.as_bytes(), wait)
+    }
+
+    /// Makes a server speak that waits to see whether we encrypt, by a first byte that says nothing: it
+    /// drops a byte order mark. Where something is said encrypted, none is needed.
+    pub fn prompt(&self) {
+        if !self.stream.is_sealed() {
+            // When it fails, whoever reads finds out why.
+            let _ = self
+                .stream
+                .send("\u{feff}".as_bytes(), || Err(ErrorKind::WouldBlock.into()));
         }
-        Ok(())
     }
 
     /// Closes the connection; who reads from it reads its end.
     pub fn close(&self) {
+        self.stream.finish();
         // It fails only where it is closed already.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 }
 
@@ -94,7 +84,6 @@ impl Sent {
             lines: 0,
             bytes: 0,
             since: Instant::now(),
-            is_torn: false,
         }
     }
 
@@ -111,6 +100,7 @@ impl Sent {
 }
 
 impl Read for &Link {
+    /// Reads once; `Interrupted` when what came says nothing yet.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.stream).read(buffer)
     }

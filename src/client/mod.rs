@@ -10,6 +10,7 @@ pub mod lang;
 mod layout;
 pub mod line;
 mod link;
+mod password;
 mod paste;
 mod prompt;
 mod receiver;
@@ -18,11 +19,13 @@ mod screen;
 mod session;
 mod talk;
 mod terminal;
+pub mod trust;
 mod tty;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -33,16 +36,19 @@ use signal_hook::iterator::Signals;
 
 use crate::net::plain_words;
 use crate::protocol::{Farewell, Username, UsernameError};
+use crate::tls::{Fingerprint, Stream};
 pub use connect::ServerAddress;
 use connect::connect;
 use lang::Lang;
 use link::Link;
+use password::Confidence;
 use prompt::Prompt;
 pub use render::Bell;
 use render::Painter;
 use screen::Screen;
 use session::{LAST_WORDS, Session};
 use talk::Talk;
+use trust::Trust;
 pub use tty::can_move_its_cursor;
 
 /// How long to wait for the answer to `/SAIR` while a person sits there.
@@ -64,6 +70,12 @@ pub struct Options {
     pub color: bool,
     /// What rings the bell.
     pub bell: Bell,
+    /// Whom to believe; `None` does without encryption.
+    pub trust: Option<Trust>,
+    /// What the room's password is, as far as it is known.
+    pub password: Option<String>,
+    /// The file whose first line it is, which counts more.
+    pub password_file: Option<PathBuf>,
 }
 
 /// How a session ended.
@@ -118,6 +130,59 @@ pub enum Problem {
     /// Any other failure to connect.
     #[error("no connection to {0}: {1}")]
     NoConnection(SocketAddr, String),
+    /// What the server said first was not encrypted.
+    #[error("not encrypted")]
+    NotEncrypted,
+    /// The server has another key than it should.
+    #[error("key {seen}, not {expected}")]
+    OtherKey {
+        /// What it has.
+        seen: Fingerprint,
+        /// What it should have.
+        expected: Fingerprint,
+        /// The file and line that say so, unless a flag does.
+        known_in: Option<(PathBuf, usize)>,
+    },
+    /// The server does not prove that the key it shows is its own.
+    #[error("no proof of the key")]
+    Unproven,
+    /// There is no version or cipher of TLS that both sides have.
+    #[error("no TLS in common")]
+    NoCommonTls,
+    /// What the server says cannot be deciphered.
+    #[error("garbled")]
+    Garbled,
+    /// The file of known servers is there, and cannot be read.
+    #[error("cannot read {file}: {reason}")]
+    UnreadableServers {
+        /// Which.
+        file: PathBuf,
+        /// In the words of the system.
+        reason: String,
+    },
+    /// What was given as the server's key has not the form of a fingerprint.
+    #[error("no fingerprint: {0:?}")]
+    BadFingerprint(String),
+    /// There is no password in the file given for it, or it cannot be read.
+    #[error("no password in {file}")]
+    NoPasswordFile {
+        /// Which.
+        file: PathBuf,
+        /// In the words of the system, if it cannot be read.
+        reason: Option<String>,
+    },
+    /// The server wants a password, and nobody can be asked for it.
+    #[error("password needed")]
+    PasswordNeeded,
+    /// The server wants a password and has this key, which nobody has vouched for.
+    #[error("password wanted by {0}")]
+    PasswordKept(Fingerprint),
+    /// The server wants a password where others could read it.
+    #[error("password wanted in plain")]
+    PasswordInPlain,
+    /// The server did not accept the password, has said so, and nobody can be asked for another.
+    #[error("password refused")]
+    PasswordRefused,
     /// Whoever answered did not ask for a name.
     #[error("not a chat server")]
     NoChatServer,
@@ -138,6 +203,12 @@ pub enum Problem {
     System(String),
 }
 
+impl From<Problem> for Ending {
+    fn from(problem: Problem) -> Self {
+        Ending::Failed(problem)
+    }
+}
+
 impl Ending {
     /// The exit status: 0 after leaving, 1 for a problem.
     pub fn exit_code(&self) -> u8 {
@@ -152,8 +223,13 @@ impl Ending {
 /// it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
     let system = |error: io::Error| Problem::System(plain_words(&error));
+    let password = password::given(&options)?;
     let (lang, server) = (options.lang, &options.server);
     let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
+    let (stream, confidence) = match encrypt(stream, &options) {
+        Ok(encrypted) => encrypted,
+        Err(ending) => return Ok(ending),
+    };
     let session = Arc::new(Session::new().map_err(system)?);
     end_at_signals(&session).map_err(system)?;
     let link = Arc::new(Link::new(stream, session.clone()));
@@ -192,6 +268,8 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         is_interactive: io::stdin().is_terminal(),
         in_editor,
         pasted: String::new(),
+        password,
+        confidence,
     };
     let failed = match talk.introduce(&mut prompt, options.username) {
         Ok(is_in) => {
@@ -211,6 +289,36 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         let _ = receiving.join();
     }
     Ok(ending)
+}
+
+/// Encrypts, unless that is not wanted, and tells of a server that is new.
+fn encrypt(stream: TcpStream, options: &Options) -> Result<(Stream, Confidence), Ending> {
+    let Some(trust) = &options.trust else {
+        let confidence = match is_here(&stream) {
+            true => Confidence::Full,
+            false => Confidence::None,
+        };
+        return Ok((Stream::plain(stream), confidence));
+    };
+    let server = options.server.to_string();
+    let (stream, met) = trust::encrypt(stream, &server, trust)?;
+    if met.is_new {
+        say_last(&options.lang.new_server(&server, &met.key));
+    }
+    if let Some(reason) = &met.unkept {
+        say_last(&options.lang.unkept_server(&server, reason));
+    }
+    let confidence = match met.is_new {
+        true => Confidence::AtFirstSight(met.key),
+        false => Confidence::Full,
+    };
+    Ok((stream, confidence))
+}
+
+/// Whether the other side is on this machine.
+fn is_here(stream: &TcpStream) -> bool {
+    let peer = stream.peer_addr();
+    peer.is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
 }
 
 /// Says on standard error why the program ends; not to a terminal that stands still, where the exit

@@ -27,6 +27,13 @@ impl Screen {
         }
     }
 
+    /// Hides what is typed from now on, or shows it again.
+    pub fn hide_line(&self, is_hidden: bool) {
+        if let Screen::Terminal(terminal) = self {
+            Screen::lock(terminal).is_line_hidden = is_hidden;
+        }
+    }
+
     /// Shows whole lines. Fails when nobody reads them any more.
     pub fn show(&self, lines: &str) -> io::Result<()> {
         match self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::known::Known;
 use super::line::{Flaw, Typed};
 use super::link::Link;
+use super::password::Confidence;
 use super::paste::{Refused, is_text, lines_of};
 use super::prompt::Prompt;
 use super::render::Painter;
@@ -17,7 +18,10 @@ use crate::protocol::{
 };
 
 /// How long a server may take to ask for a name before it is taken for something else.
-const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+const GREETING_PATIENCE: Duration = Duration::from_secs(9);
+
+/// How long it may be silent before it is prompted to speak.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The stdin loop's side of the session.
 pub struct Talk<'a> {
@@ -29,19 +33,29 @@ pub struct Talk<'a> {
     pub in_editor: bool,
     /// What was pasted behind the name.
     pub pasted: String,
+    /// The room's password, until it is given.
+    pub password: Option<String>,
+    /// Whom it may be given to.
+    pub confidence: Confidence,
 }
 
 impl Talk<'_> {
-    /// Gives the server a name until it accepts one; `false` when the person leaves instead, or
+    /// Gives the server the password if it wants one, and a name until it accepts one; `false` when the person leaves instead, or
     /// the session ends. Fails when a name is refused and nobody can be asked for another.
     pub fn introduce(
         &mut self,
         prompt: &mut Prompt,
         mut given: Option<Username>,
     ) -> Result<bool, Problem> {
-        let is_over = |known: &Known| known.is_asked || known.ending.is_some();
+        let is_over = |known: &Known| known.is_asked() || known.ending.is_some();
+        if !self.session.wait_until(SILENCE, is_over) {
+            self.link.prompt();
+        }
         if !self.session.wait_until(GREETING_PATIENCE, is_over) {
             return Err(Problem::Silent);
+        }
+        if !self.give_password(prompt)? {
+            return Ok(false);
         }
         loop {
             let name = match given.take() {
@@ -51,11 +65,11 @@ impl Talk<'_> {
                     None => return Ok(false),
                 },
             };
-            self.session.lock().is_asked = false;
+            self.session.lock().asked = None;
             self.screen.ask("");
             self.send(name.as_str());
             self.session.wait_until(Duration::MAX, |known| {
-                known.me.is_some() || known.is_asked || known.ending.is_some()
+                known.me.is_some() || known.is_asked() || known.ending.is_some()
             });
             let known = self.session.lock();
             if known.me.is_some() || known.ending.is_some() {
@@ -72,11 +86,7 @@ impl Talk<'_> {
     fn ask_for_name(&mut self, prompt: &mut Prompt) -> Result<Option<Username>, Problem> {
         let lang = self.painter.lang;
         loop {
-            if self.is_interactive && !self.in_editor {
-                // Whoever sits there has to see it, wherever the lines go.
-                let _ = writeln!(io::stderr(), "{}", lang.name_prompt().trim_end());
-            }
-            self.screen.ask(&lang.name_prompt());
+            self.ask(&lang.name_prompt());
             let typed = match prompt.read(self.session) {
                 Typed::End => return Ok(None),
                 Typed::Flawed(_, Flaw::TooLong) => Err(UsernameError::TooLong),
@@ -216,7 +226,7 @@ impl Talk<'_> {
     }
 
     /// Sends one line, if it is not too long.
-    fn send(&self, line: &str) {
+    pub fn send(&self, line: &str) {
         if line.len() > LINE_LIMIT {
             self.complain(self.painter.lang.line_too_long());
         } else if self.link.send(line).is_err() && self.in_editor {
@@ -243,6 +253,15 @@ impl Talk<'_> {
         failed.or(ending).unwrap_or(Ending::Left)
     }
 
+    /// Asks the person for something.
+    pub fn ask(&self, prompt: &str) {
+        if self.is_interactive && !self.in_editor {
+            // Whoever sits there has to see it, wherever the lines go.
+            let _ = writeln!(io::stderr(), "{}", prompt.trim_end());
+        }
+        self.screen.ask(prompt);
+    }
+
     fn help(&self) {
         let rows = self.painter.lang.help().into_iter();
         self.show(&rows.map(|row| self.painter.remark(row)).collect::<String>());
@@ -253,7 +272,7 @@ impl Talk<'_> {
         let _ = self.screen.show(lines);
     }
 
-    fn complain(&self, sentence: String) {
+    pub fn complain(&self, sentence: String) {
         self.screen.complain(&self.painter.problem(sentence));
     }
 }

@@ -30,6 +30,8 @@ pub struct Terminal {
     pub line: Line,
     /// What stands before the line; while it is empty the line is not shown either.
     prompt: String,
+    /// Nothing of what is typed is to be seen.
+    pub is_line_hidden: bool,
     /// What stands below the line until the next key: what it could be completed to.
     pub choices: Vec<String>,
     tty: Tty,
@@ -60,6 +62,7 @@ impl Terminal {
         let mut terminal = Terminal {
             line: Line::default(),
             prompt: String::new(),
+            is_line_hidden: false,
             choices: Vec::new(),
             tty: Tty::open(session)?,
             session: session.clone(),
@@ -250,7 +253,10 @@ impl Terminal {
     fn rows(&self, columns: usize, height: usize, at_end: bool) -> (Vec<Row>, (usize, usize)) {
         let text = self.line.text();
         let cursor_at = if at_end { text.len() } else { self.line.at() };
-        let secret = secret_in(text).unwrap_or(text.len());
+        let secret = match self.is_line_hidden {
+            true => 0,
+            false => secret_in(text).unwrap_or(text.len()),
+        };
         let mut breaks = text[..cursor_at].rmatch_indices('\n');
         let begin = breaks.nth(height).map_or(0, |(at, _)| at + 1);
         let prompt = match self.line.wanted() {

@@ -39,6 +39,8 @@ pub enum RefusalCode {
     LineTooLong,
     /// A line that is not UTF-8.
     NotUtf8,
+    /// Not the room's password.
+    PasswordWrong,
 }
 
 /// The code of a `BYE` line.
@@ -57,6 +59,8 @@ pub enum Farewell {
     TooManyAttempts,
     /// No name was accepted in time.
     HandshakeTimeout,
+    /// From where you are, everybody has to come in encrypted.
+    EncryptionRequired,
 }
 
 /// One line from the server. `Display` writes it, `FromStr` reads it; neither has the line end.
@@ -64,6 +68,8 @@ pub enum Farewell {
 pub enum Event<'a> {
     /// `<USERNAME>`
     AskUsername,
+    /// `<PASSWORD>`
+    AskPassword,
     /// `WELCOME name people`
     Welcome(Username, usize),
     /// `JOIN name`
@@ -98,6 +104,7 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Event::AskUsername => f.write_str("<USERNAME>"),
+            Event::AskPassword => f.write_str("<PASSWORD>"),
             Event::Welcome(name, people) => write!(f, "WELCOME {name} {people}"),
             Event::Join(name) => write!(f, "JOIN {name}"),
             Event::Leave(name, reason) => write!(f, "LEAVE {name} {reason}"),
@@ -126,6 +133,7 @@ impl FromStr for Event<'static> {
         let rest = &mut rest;
         Ok(match kind {
             "<USERNAME>" => Event::AskUsername,
+            "<PASSWORD>" => Event::AskPassword,
             "WELCOME" => Event::Welcome(word(rest)?, word(rest)?),
             "JOIN" => Event::Join(word(rest)?),
             "LEAVE" => Event::Leave(word(rest)?, word(rest)?),

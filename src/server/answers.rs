@@ -41,6 +41,13 @@ pub fn slow_down(rate: u32) -> Event<'static> {
     Event::Info(Text::new(&text).into_owned())
 }
 
+/// For a client in plain from where it must not be.
+pub fn encryption_required() -> Event<'static> {
+    let text = "this server talks with other machines encrypted only: use chat-client, \
+                ncat --ssl HOST PORT or openssl s_client -quiet -connect HOST:PORT";
+    Event::Info(Text::new(text).into_owned())
+}
+
 /// The commands, for a person without the client; the client has its own words.
 pub fn help() -> impl Iterator<Item = Event<'static>> {
     let known = COMMANDS

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::libc::MSG_DONTWAIT;
+use rustls::ServerConnection;
 use socket2::SockRef;
 
 use super::{Options, lock};
 use crate::net::set_keepalive;
+use crate::tls::Stream;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
@@ -45,9 +46,10 @@ impl State {
     }
 }
 
-/// One client's socket: the only place that sends to a client, and the only one that receives.
+/// One client's socket, plain or sealed: the only place that sends to a client, and the only one that
+/// receives.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     /// Locked for a send, which does not block, and never during a read, which does.
     state: Mutex<State>,
@@ -64,7 +66,7 @@ impl Connection {
         socket.set_tcp_nodelay(true)?;
         set_keepalive(&stream, options.keepalive)?;
         Ok(Connection {
-            stream,
+            stream: Stream::plain(stream),
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
             state: Mutex::new(State::Open),
             deadline: Mutex::new(None),
@@ -74,6 +76,22 @@ impl Connection {
     /// Where the client is, IPv4 as IPv4 also on a socket for both.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The first byte of what the client sends, which stays to be read. Waits until the deadline at
+    /// most, and fails as a read does, or with `UnexpectedEof` when nothing comes any more.
+    pub fn peek(&self) -> io::Result<u8> {
+        let mut first = [0];
+        match self.wait(|| self.stream.socket().peek(&mut first))? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(first[0]),
+        }
+    }
+
+    /// Seals it with `cipher`, and shakes hands until the deadline at most.
+    pub fn seal(&self, cipher: ServerConnection) -> io::Result<()> {
+        self.stream.seal(cipher)?;
+        self.wait(|| self.stream.shake_hands())
     }
 
     /// How it stands.
@@ -105,15 +123,14 @@ impl Connection {
         if *state != State::Slow {
             *state = State::Finished;
         }
-        // It fails when the peer is gone, which is as finished as it gets.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.finish();
     }
 
     /// Ends the connection at both sides, and frees whoever is blocked in a read. What was sent
     /// may still arrive.
     pub fn hang_up(&self) {
         self.finish("");
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 
     /// Sends, without waiting. The state's lock is held: what is sent has an order.
@@ -121,23 +138,21 @@ impl Connection {
         if bytes.is_empty() {
             return State::Open;
         }
-        let sent = loop {
-            match SockRef::from(&self.stream).send_with_flags(bytes, MSG_DONTWAIT) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                sent => break sent,
-            }
+        let state = match self
+            .stream
+            .send(bytes, || Err(ErrorKind::WouldBlock.into()))
+        {
+            Ok(()) => return State::Open,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => State::Slow,
+            Err(error) => failure(&error),
         };
-        let state = match sent {
-            Ok(sent) if sent == bytes.len() => return State::Open,
-            Err(error) if error.kind() != ErrorKind::WouldBlock => failure(&error),
-            _ => State::Slow,
-        };
+        let socket = self.stream.socket();
         if state == State::Slow {
             // Or the kernel would keep what it has for a client that does not read.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         }
         // What the client has sent before can still be read, and then the end.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = socket.shutdown(Shutdown::Both);
         state
     }
 
@@ -147,7 +162,7 @@ impl Connection {
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             thread::sleep(left.min(LOOK));
             let mut state = lock(&self.state);
-            if let (State::Open, Ok(Some(error))) = (*state, self.stream.take_error()) {
+            if let (State::Open, Ok(Some(error))) = (*state, self.stream.socket().take_error()) {
                 *state = failure(&error);
             }
             if !matches!(*state, State::Open | State::Left) {
@@ -162,7 +177,7 @@ impl Connection {
     pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
         *lock(&self.deadline) = deadline;
         match deadline {
-            None => self.stream.set_read_timeout(None),
+            None => self.stream.socket().set_read_timeout(None),
             // How much is left of it, each read has to find out.
             Some(_) => Ok(()),
         }
@@ -172,9 +187,27 @@ impl Connection {
     /// socket with unread input resets it, and loses the last line sent (RFC 2525, section 2.17).
     pub fn drain(&self) {
         let mut scrap = [0; 1024];
-        let mut connection = self;
+        let mut socket = self.stream.socket();
         let _ = self.set_deadline(Some(Instant::now() + LINGER));
-        while connection.read(&mut scrap).is_ok_and(|length| length > 0) {}
+        // Nobody opens what is forgotten.
+        while matches!(self.wait(|| socket.read(&mut scrap)), Ok(1..)) {}
+    }
+
+    /// Does what waits for the client, again and again while it comes to nothing, until the deadline.
+    fn wait<T>(&self, mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            let deadline = *lock(&self.deadline);
+            if let Some(deadline) = deadline {
+                let left = deadline.checked_duration_since(Instant::now());
+                let left = left.ok_or(ErrorKind::TimedOut)?.max(SHORTEST);
+                self.stream.socket().set_read_timeout(Some(left))?;
+            }
+            match act() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && deadline.is_some() => {}
+                done => return done,
+            }
+        }
     }
 }
 
@@ -191,21 +224,10 @@ impl Read for &Connection {
     /// Waits until the deadline at most. Half a line from a connection that broke is worth nothing,
     /// so that is an error too, where the kernel only says that it ended: a send has had the error.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let deadline = *lock(&self.deadline);
-            if let Some(deadline) = deadline {
-                let left = deadline.checked_duration_since(Instant::now());
-                let left = left.ok_or(ErrorKind::TimedOut)?.max(SHORTEST);
-                self.stream.set_read_timeout(Some(left))?;
-            }
-            match (&self.stream).read(buffer) {
-                Ok(0) if self.state() == State::Broken => {
-                    return Err(ErrorKind::ConnectionReset.into());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock && deadline.is_some() => {}
-                read => return read,
-            }
+        let mut stream = &self.stream;
+        match self.wait(|| stream.read(buffer))? {
+            0 if self.state() == State::Broken => Err(ErrorKind::ConnectionReset.into()),
+            length => Ok(length),
         }
     }
 }

@@ -10,6 +10,7 @@ use log::{info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::net::{lacks_zone, plain_words};
+use crate::tls::Fingerprint;
 
 /// How many connections the kernel holds for us until they are accepted. The standard library's
 /// 128 are too few for a room that comes in at once.
@@ -203,8 +204,8 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Says where the server listens, and the commands with which others can come in (RF-10). Each MUST
 /// work as it is printed: with the zone of a link-local address, and what is good on this machine
-/// alone says so.
-pub fn announce(addresses: &[SocketAddr]) {
+/// alone says so. The key goes with it.
+pub fn announce(addresses: &[SocketAddr], fingerprint: Option<Fingerprint>) {
     for address in addresses {
         info!("listening on {address}");
     }
@@ -212,12 +213,13 @@ pub fn announce(addresses: &[SocketAddr]) {
     let mut interfaces = get_if_addrs().unwrap_or_default();
     interfaces.retain(Interface::is_oper_up);
     let mut told = Vec::new();
+    let key = fingerprint.map_or(String::new(), |key| format!(" --fingerprint {key}"));
     for address in addresses {
         let port = address.port();
         for (ip, zone) in reached_at(address, &interfaces) {
             let command = match reach(&ip) {
-                Reach::Interface => format!("chat-client --host {ip}%{zone} --port {port}"),
-                _ => format!("chat-client --host {ip} --port {port}"),
+                Reach::Interface => format!("chat-client --host {ip}%{zone} --port {port}{key}"),
+                _ => format!("chat-client --host {ip} --port {port}{key}"),
             };
             if told.contains(&command) {
                 continue;

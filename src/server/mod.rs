@@ -5,6 +5,7 @@ pub mod bans;
 mod connection;
 mod delivery;
 mod door;
+pub mod entrance;
 mod listen;
 mod log;
 pub mod network;
@@ -13,12 +14,14 @@ mod post;
 mod process;
 mod registry;
 mod room;
+pub mod secret;
 mod session;
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
@@ -27,14 +30,18 @@ use std::time::{Duration, Instant};
 use ::log::{debug, error, info, warn};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::files;
 use crate::net::plain_words;
 use crate::protocol::Farewell;
+use crate::tls::Fingerprint;
 use connection::Connection;
 use door::{Admission, Door};
+use entrance::{Encryption, Entrance, Plaintext};
 pub use listen::{BadBindAddress, BindAddress, BindError, announce};
 pub use log::Log;
 pub use process::{end_at_signals, raise_open_files};
 use registry::Registry;
+use secret::Secret;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -65,6 +72,12 @@ pub struct Options {
     pub send_buffer: usize,
     /// Within which time a vanished peer is given up.
     pub keepalive: Duration,
+    /// Who may come in without encryption.
+    pub plaintext: Plaintext,
+    /// What it encrypts with; `None` is [`Plaintext::Only`].
+    pub encryption: Option<Encryption>,
+    /// What whoever comes in has to know, if anything.
+    pub password: Option<Secret>,
 }
 
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
@@ -99,6 +112,12 @@ impl Server {
         let own = self.listeners.iter().map(TcpListener::local_addr);
         own.map(|address| address.expect("a bound socket has an address"))
             .collect()
+    }
+
+    /// By what its key is known, if it encrypts.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let encryption = self.options.encryption.as_ref();
+        encryption.map(|encryption| encryption.fingerprint)
     }
 
     /// Accepts clients and serves each in a thread of its own. Returns after
@@ -167,27 +186,76 @@ impl Server {
                 return Ok(());
             }
         };
-        let theirs = connection.clone();
-        let spawned = thread::Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, move || self.serve(&theirs, admission));
-        spawned
-            .map(drop)
-            .inspect_err(|_| session::turn_away(&connection, Farewell::ServerFull))
+        self.spawn(&connection.clone(), scope, move || {
+            self.let_in(scope, &connection, admission)
+        })
     }
 
-    /// What fails in here ends this session only.
-    fn serve(&self, connection: &Arc<Connection>, admission: Admission) {
-        let served = panic::catch_unwind(AssertUnwindSafe(|| match admission.farewell {
-            None => session::serve(self, connection),
-            Some(farewell) => {
-                session::turn_away(connection, farewell);
+    /// Runs `serve` for `connection` in a thread of its own. What fails in there ends this session only.
+    fn spawn<'scope>(
+        &'scope self,
+        connection: &Arc<Connection>,
+        scope: &'scope Scope<'scope, '_>,
+        serve: impl FnOnce() + Send + 'scope,
+    ) -> io::Result<()> {
+        let peer = connection.peer();
+        let guarded = move || {
+            if panic::catch_unwind(AssertUnwindSafe(serve)).is_err() {
+                error!("the session of {peer} failed, and ends");
+            }
+        };
+        let spawned = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, guarded);
+        spawned
+            .map(drop)
+            .inspect_err(|_| session::turn_away(connection, Farewell::ServerFull))
+    }
+
+    /// Serves a client from its first byte on.
+    ///
+    /// Whoever shakes hands goes on in a fresh thread: that takes several times the stack of what
+    /// follows, and what a stack once took stays resident as long as its thread.
+    fn let_in<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        connection: &Arc<Connection>,
+        admission: Admission<'scope>,
+    ) {
+        let patience = match admission.farewell {
+            None => self.options.handshake_timeout,
+            Some(_) => GRACE,
+        };
+        let deadline = Instant::now() + patience;
+        match entrance::receive(connection, &self.options, deadline) {
+            Err(error) => {
+                debug!("{} did not come in: {error}", connection.peer());
+                connection.finish("");
                 connection.drain();
             }
-        }));
-        if served.is_err() {
-            error!("the session of {} failed, and ends", connection.peer());
+            Ok(Entrance::Sealed) => {
+                let theirs = connection.clone();
+                let serve = move || self.serve(&theirs, admission, Entrance::Sealed, deadline);
+                if let Err(error) = self.spawn(connection, scope, serve) {
+                    warn!("cannot go on with a client: {}", plain_words(&error));
+                }
+            }
+            Ok(entrance) => self.serve(connection, admission, entrance, deadline),
         }
+    }
+
+    fn serve(
+        &self,
+        connection: &Arc<Connection>,
+        admission: Admission,
+        entrance: Entrance,
+        deadline: Instant,
+    ) {
+        match admission.farewell {
+            None => session::serve(self, connection, entrance, deadline),
+            Some(farewell) => session::turn_away(connection, farewell),
+        }
+        connection.drain();
     }
 
     /// Ends [`run`](Self::run): no new clients, `BYE shutdown` to all after what is queued, and a
@@ -203,6 +271,12 @@ impl Server {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
+}
+
+/// Where the server keeps what it has to remember, unless it is told otherwise; `None` where there is
+/// no home.
+pub fn state_folder() -> Option<PathBuf> {
+    files::state_folder("chat-server")
 }
 
 /// Whether accepting failed for something the other side did (accept(2)), so that the next may
@@ -239,6 +313,9 @@ mod tests {
             burst: 1,
             send_buffer: 64 * 1024,
             keepalive: Duration::from_secs(10),
+            plaintext: Plaintext::Only,
+            encryption: None,
+            password: None,
         };
         let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());
         let running = server.clone();

@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use log::debug;
 
 use super::Server;
-use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
+use super::answers::{
+    encryption_required, help, refuse, refuse_command, refuse_line, refuse_name, slow_down,
+};
 use super::connection::Connection;
+use super::entrance::Entrance;
 use super::pace::TokenBucket;
 use super::post::{Outbox, line};
 use super::registry::{NotSeated, Seat};
+use super::secret::Secret;
 use crate::protocol::{
     Command, Event, Farewell, LINE_LIMIT, LeaveReason, LineReader, RefusalCode, Username,
 };
@@ -41,6 +45,10 @@ struct Session<'a> {
     lines: LineReader<&'a Connection>,
     bucket: TokenBucket,
     told_to_slow_down: bool,
+    /// It has heard the first question.
+    is_asked: bool,
+    /// Until when it has to be in the room.
+    deadline: Instant,
 }
 
 /// Why a client did not come in.
@@ -51,8 +59,13 @@ enum NotIn {
     Gone,
 }
 
-/// Serves one client until it is gone, and its seat, if it had one, is free again.
-pub fn serve(server: &Server, connection: &Arc<Connection>) {
+/// Serves one client until it is gone, and its seat, if it had one, is free again; to come in it has
+/// until `deadline`. What it still sends is to be [drained](Connection::drain) then.
+pub fn serve(server: &Server, connection: &Arc<Connection>, entrance: Entrance, deadline: Instant) {
+    if entrance == Entrance::Refused {
+        connection.send(&line(&encryption_required()));
+        return turn_away(connection, Farewell::EncryptionRequired);
+    }
     let options = &server.options;
     let mut session = Session {
         server,
@@ -60,6 +73,8 @@ pub fn serve(server: &Server, connection: &Arc<Connection>) {
         lines: LineReader::new(&**connection, LINE_LIMIT),
         bucket: TokenBucket::new(options.rate, options.burst, Instant::now()),
         told_to_slow_down: false,
+        is_asked: entrance == Entrance::Plain { is_asked: true },
+        deadline,
     };
     match session.come_in() {
         Ok(seat) => {
@@ -70,7 +85,6 @@ pub fn serve(server: &Server, connection: &Arc<Connection>) {
         Err(NotIn::Refused(farewell)) => turn_away(connection, farewell),
         Err(NotIn::Gone) => {}
     }
-    connection.drain();
 }
 
 /// Tells a client who is not in the room that it has to go. For it to arrive, what the client
@@ -81,15 +95,14 @@ pub fn turn_away(connection: &Connection, farewell: Farewell) {
 }
 
 impl Session<'_> {
-    /// Asks for a name until one is free, within the limits of the door.
+    /// Asks for the password, and for a name until one is free, within the limits of the door.
     fn come_in(&mut self) -> Result<Seat, NotIn> {
-        let deadline = Instant::now() + self.server.options.handshake_timeout;
-        self.connection
-            .set_deadline(Some(deadline))
-            .map_err(|_| NotIn::Gone)?;
+        if let Some(password) = &self.server.options.password {
+            self.check(password)?;
+        }
         for _ in 0..ATTEMPTS {
-            self.tell(&line(&Event::AskUsername))?;
-            let refusal = match self.read_name(deadline)? {
+            self.ask(&Event::AskUsername)?;
+            let refusal = match self.read_name()? {
                 Err(refusal) => refusal,
                 Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
                     Ok(seat) => return Ok(seat),
@@ -102,6 +115,33 @@ impl Session<'_> {
         Err(NotIn::Refused(Farewell::TooManyAttempts))
     }
 
+    /// Asks for the password until it is right. MUST NOT tell anything of the room meanwhile.
+    fn check(&mut self, password: &Secret) -> Result<(), NotIn> {
+        for _ in 0..ATTEMPTS {
+            self.ask(&Event::AskPassword)?;
+            let refusal = loop {
+                match self.lines.next_line() {
+                    None => self.read()?,
+                    Some(Err(bad)) => break refuse_line(bad),
+                    Some(Ok(typed)) if password.is(typed) => return Ok(()),
+                    Some(Ok(typed)) => match Command::parse(typed) {
+                        Ok(Some(Command::Quit)) => return Err(NotIn::Refused(Farewell::Quit)),
+                        _ => break refuse(RefusalCode::PasswordWrong, ""),
+                    },
+                }
+            };
+            self.tell(&line(&refusal))?;
+        }
+        Err(NotIn::Refused(Farewell::TooManyAttempts))
+    }
+
+    fn ask(&mut self, question: &Event) -> Result<(), NotIn> {
+        match mem::take(&mut self.is_asked) {
+            true => Ok(()),
+            false => self.tell(&line(question)),
+        }
+    }
+
     /// Only before the client is in the room: there, everything goes through the registry.
     fn tell(&self, lines: &str) -> Result<(), NotIn> {
         match self.connection.send(lines) {
@@ -112,38 +152,31 @@ impl Session<'_> {
 
     /// The name on the next line, or what is wrong with it. Answers questions meanwhile, at the pace
     /// of those who talk.
-    fn read_name(&mut self, deadline: Instant) -> Result<Result<Username, Event<'static>>, NotIn> {
+    fn read_name(&mut self) -> Result<Result<Username, Event<'static>>, NotIn> {
         loop {
-            if let Some(read) = self.lines.next_line() {
-                let typed = match read {
-                    Ok(typed) => typed,
-                    Err(bad) => return Ok(Err(refuse_line(bad))),
-                };
-                let answer = match Command::parse(typed) {
-                    Ok(Some(Command::Quit)) => return Err(NotIn::Refused(Farewell::Quit)),
-                    Ok(Some(Command::Who)) => self.server.registry.users(),
-                    Ok(Some(Command::Help)) => help().map(|event| line(&event)).collect(),
-                    _ => return Ok(typed.parse().map_err(|error| refuse_name(&error))),
-                };
-                self.answer(&answer, deadline)?;
-                continue;
-            }
-            match self.fill() {
-                Ok(0) if !self.lines.has_rest() => return Err(NotIn::Gone),
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    return Err(NotIn::Refused(Farewell::HandshakeTimeout));
+            let typed = match self.lines.next_line() {
+                None => {
+                    self.read()?;
+                    continue;
                 }
-                Err(_) => return Err(NotIn::Gone),
-                Ok(_) => {}
-            }
+                Some(Err(bad)) => return Ok(Err(refuse_line(bad))),
+                Some(Ok(typed)) => typed,
+            };
+            let answer = match Command::parse(typed) {
+                Ok(Some(Command::Quit)) => return Err(NotIn::Refused(Farewell::Quit)),
+                Ok(Some(Command::Who)) => self.server.registry.users(),
+                Ok(Some(Command::Help)) => help().map(|event| line(&event)).collect(),
+                _ => return Ok(typed.parse().map_err(|error| refuse_name(&error))),
+            };
+            self.answer(&answer)?;
         }
     }
 
     /// Answers somebody who has no name yet.
-    fn answer(&mut self, lines: &str, deadline: Instant) -> Result<(), NotIn> {
+    fn answer(&mut self, lines: &str) -> Result<(), NotIn> {
         let now = Instant::now();
         let wait = self.bucket.take(now);
-        let left = deadline.saturating_duration_since(now);
+        let left = self.deadline.saturating_duration_since(now);
         if !self.connection.pause(wait.min(left)) {
             return Err(NotIn::Gone);
         }
@@ -151,6 +184,18 @@ impl Session<'_> {
             return Err(NotIn::Refused(Farewell::HandshakeTimeout));
         }
         self.tell(lines)
+    }
+
+    /// Reads more of what a client says who is not in the room.
+    fn read(&mut self) -> Result<(), NotIn> {
+        match self.fill() {
+            Ok(0) if !self.lines.has_rest() => Err(NotIn::Gone),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                Err(NotIn::Refused(Farewell::HandshakeTimeout))
+            }
+            Err(_) => Err(NotIn::Gone),
+        }
     }
 
     fn fill(&mut self) -> io::Result<usize> {

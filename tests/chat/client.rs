@@ -151,7 +151,7 @@ fn the_language_is_the_systems_unless_one_is_asked_for() {
 fn the_environment_stands_in_for_flags_and_a_flag_goes_before_it() {
     let server = Server::start(&[]);
     let port = server.address.port().to_string();
-    let mut command = client(&["--lang", "en"]);
+    let mut command = client(&["--lang", "en", "--plaintext"]);
     command.envs([("CHAT_HOST", "127.0.0.1"), ("CHAT_PORT", &port)]);
     command.env("CHAT_USERNAME", "ana");
     let ana = Process::spawn(&mut command);
@@ -188,7 +188,7 @@ fn each_address_of_a_host_is_tried_in_turn() {
         let server = Server::start(&["--bind", bind]);
         let port = server.address.port().to_string();
         let flags = ["--host", "both", "--port", &port, "--username", "ana"];
-        let client = client(&[&flags[..], &["--lang", "en"]].concat());
+        let client = client(&[&flags[..], &["--lang", "en", "--plaintext"]].concat());
         let hosts = "127.0.0.1 both\n::1 both\n";
         let Some(mut client) = with_file("/etc/hosts", hosts, &client) else {
             return;

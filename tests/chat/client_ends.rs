@@ -13,7 +13,7 @@ use crate::support::{Output, Peer, Process, Server, proc_status, wait_until};
 use nix::sys::signal::Signal;
 
 /// What `BYE` is told as.
-const FAREWELLS: [(&str, [&str; 2]); 5] = [
+const FAREWELLS: [(&str, [&str; 2]); 6] = [
     ("shutdown", ["foi encerrado", "was shut down"]),
     ("server-full", ["está cheio", "is full"]),
     (
@@ -22,12 +22,13 @@ const FAREWELLS: [(&str, [&str; 2]); 5] = [
     ),
     (
         "too-many-attempts",
-        ["recusou nomes demais", "refused too many names"],
+        ["recusou tentativas demais", "refused too many attempts"],
     ),
     (
         "handshake-timeout",
         ["não esperou mais pelo nome", "waited no longer for a name"],
     ),
+    ("encryption-required", ["só fala cifrado", "encrypted only"]),
 ];
 
 /// What the end without `BYE` is told as.

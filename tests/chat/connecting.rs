@@ -70,6 +70,7 @@ fn a_single_argument_is_the_server() {
     for (n, flags) in flags.into_iter().enumerate() {
         let name = format!("p{n}");
         let mut command = client(&[flags, &["--lang", "en", "--username", &name]].concat());
+        command.arg("--plaintext");
         command.env("CHAT_HOST", "nowhere.invalid");
         let process = Process::spawn(&mut command);
         process.stdout.wait_for(&format!("Hello, {name}"));
@@ -89,7 +90,7 @@ fn an_ipv6_address_is_an_argument_with_and_without_a_port() {
     for (n, flags) in flags.into_iter().enumerate() {
         let name = format!("p{n}");
         let flags = [flags, &["--lang", "en", "--username", &name]].concat();
-        let process = Process::spawn(&mut client(&flags));
+        let process = Process::spawn(client(&flags).arg("--plaintext"));
         process.stdout.wait_for(&format!("Hello, {name}"));
     }
 }
@@ -211,7 +212,7 @@ fn it_says_that_connecting_takes_a_while_and_tries_the_next_address() {
     let hosts = "::1 both\n127.0.0.1 both\n";
     let clients = LANGS.map(|lang| {
         let flags = ["both", "--port", &port, "--lang", lang, "--username", lang];
-        with_file("/etc/hosts", hosts, &client(&flags))
+        with_file("/etc/hosts", hosts, client(&flags).arg("--plaintext"))
             .map(|mut client| Process::spawn(&mut client))
     });
     let words = [

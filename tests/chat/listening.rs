@@ -50,13 +50,16 @@ fn assert_one_room(addresses: &[SocketAddr]) {
 #[track_caller]
 fn assert_invites(server: &Server, expected: &[&str], network: &Network, machine: usize) {
     for (n, command) in expected.iter().enumerate() {
-        server
+        let line = server
             .process
-            .wait_for(&format!("others join with: {command}"));
-        let words: Vec<&str> = command.split(' ').collect();
+            .wait_for(&format!("others join with: {command} --fingerprint "));
+        let (_, flags) = line.split_once("chat-client ").unwrap();
         let name = format!("p{n}");
-        let flags = [&words[1..], &["--lang", "en", "--username", &name]].concat();
-        let mut process = Process::spawn(&mut network.on(machine, &client(&flags)));
+        let words = flags
+            .split(' ')
+            .chain(["--lang", "en", "--username", &name]);
+        let guest = client(&words.collect::<Vec<_>>());
+        let mut process = Process::spawn(&mut network.on(machine, &guest));
         process.stdout.wait_for(&format!("Hello, {name}"));
         process.send("/SAIR");
         assert_eq!(process.finish(), Some(0), "(left: came)");
@@ -64,8 +67,9 @@ fn assert_invites(server: &Server, expected: &[&str], network: &Network, machine
     // By now it has said all that it says at the start.
     let log = server.log();
     let lines = log.lines();
-    let told: Vec<&str> = lines
-        .filter_map(|line| Some(line.split_once("join with: ")?.1))
+    let told = lines.filter_map(|line| line.split_once("join with: "));
+    let told: Vec<&str> = told
+        .filter_map(|(_, command)| Some(command.split_once(" --fingerprint ")?.0))
         .collect();
     assert_eq!(told, expected, "(left: came)");
 }

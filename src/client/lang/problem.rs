@@ -12,7 +12,7 @@ impl Lang {
         let sentence = match ending {
             Ending::Left | Ending::OutputClosed | Ending::Dismissed(Farewell::Quit) => return None,
             // It has been shown as it came.
-            Ending::Failed(Problem::NameRefused) => return None,
+            Ending::Failed(Problem::NameRefused | Problem::PasswordRefused) => return None,
             Ending::Failed(problem) => self.problem(problem, server),
             Ending::Dismissed(Farewell::Shutdown) => say! { self,
             "O servidor {server} foi encerrado.",
@@ -24,11 +24,14 @@ impl Lang {
             "O servidor {server} já tem conexões demais deste endereço; feche alguma.",
             "The server {server} has too many connections from this address; close one." },
             Ending::Dismissed(Farewell::TooManyAttempts) => say! { self,
-            "O servidor {server} recusou nomes demais; conecte de novo.",
-            "The server {server} has refused too many names; connect again." },
+            "O servidor {server} recusou tentativas demais; conecte de novo.",
+            "The server {server} has refused too many attempts; connect again." },
             Ending::Dismissed(Farewell::HandshakeTimeout) => say! { self,
             "O servidor {server} não esperou mais pelo nome; conecte de novo.",
             "The server {server} waited no longer for a name; connect again." },
+            Ending::Dismissed(Farewell::EncryptionRequired) => say! { self,
+            "O servidor {server} só fala cifrado com outras máquinas; entre sem --plaintext.",
+            "The server {server} talks with other machines encrypted only; come in without --plaintext." },
         };
         Some(sentence)
     }
@@ -73,6 +76,71 @@ impl Lang {
             Problem::NoConnection(address, reason) => say! { self,
             "Não foi possível conectar a {address}: {reason}.",
             "Cannot connect to {address}: {reason}." },
+            Problem::NotEncrypted => say! { self,
+            "{server} responde, mas sem cifrar; confira a porta, ou, se outros no caminho podem ler tudo, entre com --plaintext.",
+            "{server} answers, but without encryption; check the port, or, if others on the way may read everything, come in with --plaintext." },
+            Problem::OtherKey {
+                seen,
+                expected,
+                known_in: Some((file, line)),
+            } => {
+                let file = file.display();
+                say! { self,
+                "A chave de {server} mudou: era {expected}, agora é {seen}. Talvez alguém esteja no meio do caminho, e por isso não entrei; se a nova é a da tela do servidor, apague a linha {line} de {file}.",
+                "The key of {server} has changed: it was {expected}, and is {seen} now. Somebody may be in between, so I did not go in; if the new one is on the server's screen, remove line {line} of {file}." }
+            }
+            Problem::OtherKey {
+                seen,
+                expected,
+                known_in: None,
+            } => say! { self,
+            "A chave de {server} é {seen}, e não {expected}. Talvez alguém esteja no meio do caminho, e por isso não entrei; confira na tela do servidor.",
+            "The key of {server} is {seen}, not {expected}. Somebody may be in between, so I did not go in; compare it with the server's screen." },
+            Problem::Unproven => say! { self,
+            "{server} não prova que a chave que mostra é a sua; talvez alguém esteja no meio do caminho, e por isso não entrei.",
+            "{server} does not prove that the key it shows is its own; somebody may be in between, so I did not go in." },
+            Problem::NoCommonTls => say! { self,
+            "{server} não cifra como este programa (TLS 1.3); confira a porta.",
+            "{server} does not encrypt as this program does (TLS 1.3); check the port." },
+            Problem::Garbled => say! { self,
+            "O que {server} diz não se deixa decifrar; confira a porta e tente de novo.",
+            "What {server} says cannot be deciphered; check the port and try again." },
+            Problem::UnreadableServers { file, reason } => {
+                let file = file.display();
+                say! { self,
+                "A lista de servidores conhecidos, {file}, não se deixa ler ({reason}); corrija isso, ou indique outra com --known-servers.",
+                "The list of known servers, {file}, cannot be read ({reason}); mend that, or give another with --known-servers." }
+            }
+            Problem::BadFingerprint(typed) => say! { self,
+            "\"{typed}\" não é a chave de um servidor; use a da tela dele: quatro grupos de cinco letras e algarismos.",
+            "\"{typed}\" is not the key of a server; use the one on its screen: four groups of five letters and digits." },
+            Problem::NoPasswordFile {
+                file,
+                reason: Some(reason),
+            } => {
+                let file = file.display();
+                say! { self,
+                "A senha não se deixa ler de {file} ({reason}); confira --password-file.",
+                "The password cannot be read from {file} ({reason}); check --password-file." }
+            }
+            Problem::NoPasswordFile { file, reason: None } => {
+                let file = file.display();
+                say! { self,
+                "Não há senha na primeira linha de {file}; escreva-a ali.",
+                "There is no password on the first line of {file}; write it there." }
+            }
+            Problem::PasswordNeeded => say! { self,
+            "{server} pede a senha da sala; indique-a com --password-file ou CHAT_PASSWORD.",
+            "{server} wants the password of the room; give it with --password-file or CHAT_PASSWORD." },
+            Problem::PasswordKept(key) => say! { self,
+            "{server} pede a senha da sala, mas a sua chave é nova e a senha não foi enviada; se {key} é a da tela dele, use --fingerprint {key}.",
+            "{server} wants the password of the room, but its key is new and the password was not sent; if {key} is on its screen, use --fingerprint {key}." },
+            Problem::PasswordInPlain => say! { self,
+            "{server} pede a senha da sala sem cifrar, e ela não foi enviada; entre sem --plaintext.",
+            "{server} wants the password of the room without encryption, and it was not sent; come in without --plaintext." },
+            Problem::PasswordRefused => say! { self,
+            "A senha foi recusada.",
+            "The password was refused." },
             Problem::NoChatServer => say! { self,
             "{server} responde, mas não como servidor deste chat; confira a porta.",
             "{server} answers, but not as a server of this chat; check the port." },

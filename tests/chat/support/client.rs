@@ -7,19 +7,24 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{DEADLINE, Peer, Process, Server};
+use super::{DEADLINE, Peer, Process, Server, is_sealed, state_home};
 
 /// `chat-client` with `flags`, and with nothing of this machine's environment.
 pub fn client(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-client"));
-    command.env_clear().args(flags);
+    command.env_clear().env("XDG_STATE_HOME", state_home());
+    command.args(flags);
     command
 }
 
-/// `chat-client` in English, towards `address`, with `flags`.
+/// `chat-client` in English, towards `address`, with `flags`; encrypted where the server there wants
+/// that.
 pub fn client_of(address: SocketAddr, flags: &[&str]) -> Command {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let mut command = client(&["--host", &host, "--port", &port]);
+    if !is_sealed(address) {
+        command.arg("--plaintext");
+    }
     command.env("CHAT_LANG", "en").args(flags);
     command
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{Peer, Process, busy_time, open_files, proc_status, wait_until};
+use super::{Peer, Process, busy_time, open_files, proc_status, state_home, wait_until};
 
 /// A server before its start. Every server of a test is started through this.
 pub struct Setup {
@@ -53,6 +53,7 @@ impl Server {
             ("--bind", "127.0.0.1:0"),
             ("--rate", "0"),
             ("--max-per-address", "0"),
+            ("--plaintext", "only"),
         ];
         let usually = usually
             .iter()
@@ -64,7 +65,8 @@ impl Server {
     /// With `flags` alone, as a person starts it, and with nothing of this machine's environment.
     pub fn as_typed(flags: &[&str]) -> Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
-        command.env_clear().args(flags);
+        command.env_clear().env("XDG_STATE_HOME", state_home());
+        command.args(flags);
         Setup { command }
     }
 

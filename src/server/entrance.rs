@@ -1,0 +1,151 @@
+//! How a client comes in: encrypted, or in plain where it may.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use log::{info, warn};
+use rustls::{ServerConfig, ServerConnection};
+
+use super::Options;
+use super::connection::Connection;
+use super::post::line;
+use crate::protocol::Event;
+use crate::tls::{Fingerprint, Key, KeyError};
+
+/// Who may come in without encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Plaintext {
+    /// Nobody
+    Never,
+    /// Who is on this machine
+    Local,
+    /// Everybody, where there is no password
+    Any,
+    /// Everybody, and nobody encrypted
+    Only,
+}
+
+/// What a server needs to encrypt.
+#[derive(Debug, Clone)]
+pub struct Encryption {
+    /// Its side of TLS.
+    pub config: Arc<ServerConfig>,
+    /// By what its key is known.
+    pub fingerprint: Fingerprint,
+}
+
+impl Encryption {
+    /// With the key that is kept in `folder`, or, with a warning, one that is gone with the program
+    /// where none can be kept. Fails when there is a key that is not to be used.
+    pub fn prepare(folder: Option<&Path>) -> Result<Encryption, KeyError> {
+        let kept = match folder {
+            Some(folder) => Key::keep_in(&folder.join("key")),
+            None => Err(KeyError::Unkept {
+                file: "key".into(),
+                reason: "there is no home folder, and no --state-dir".into(),
+            }),
+        };
+        let key = match kept {
+            Err(error @ KeyError::Unkept { .. }) => {
+                warn!("{error}; whoever comes again will be told that the key has changed");
+                Key::generate()?
+            }
+            kept => kept?,
+        };
+        let fingerprint = key.fingerprint();
+        info!("fingerprint {fingerprint}");
+        let config = key.server_config()?;
+        Ok(Encryption {
+            config,
+            fingerprint,
+        })
+    }
+}
+
+/// How a client begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// Encrypted.
+    Sealed,
+    /// In plain.
+    Plain {
+        /// It was asked already what everybody is asked first.
+        is_asked: bool,
+    },
+    /// In plain, from where it must not be.
+    Refused,
+}
+
+/// How long one who may be plain can take to begin encryption before it is asked in plain.
+const HELLO: Duration = Duration::from_millis(250);
+
+/// How every TLS connection begins: a handshake record (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 0x16;
+
+/// Finds out how the client begins, by its first byte, and shakes hands if it wants encryption. All
+/// of it before `deadline`, which the connection has from now on.
+///
+/// A plain client that waits to be asked is asked within a moment. Encryption may still cross that.
+/// Fails when the handshake does.
+pub fn receive(
+    connection: &Connection,
+    options: &Options,
+    deadline: Instant,
+) -> io::Result<Entrance> {
+    let plain = match may_be_plain(connection, options) {
+        true => Entrance::Plain { is_asked: false },
+        false => Entrance::Refused,
+    };
+    let Some(encryption) = &options.encryption else {
+        connection.set_deadline(Some(deadline))?;
+        return Ok(plain);
+    };
+    let mut entrance = plain;
+    let mut first = None;
+    if entrance != Entrance::Refused {
+        connection.set_deadline(Some(deadline.min(Instant::now() + HELLO)))?;
+        first = peek(connection)?;
+        if first.is_none() && connection.send(&line(&first_question(options))) {
+            entrance = Entrance::Plain { is_asked: true };
+        }
+    }
+    connection.set_deadline(Some(deadline))?;
+    if first.is_none() {
+        first = peek(connection)?;
+    }
+    if first == Some(HANDSHAKE) {
+        let cipher = ServerConnection::new(encryption.config.clone()).map_err(io::Error::other)?;
+        connection.seal(cipher)?;
+        entrance = Entrance::Sealed;
+    }
+    Ok(entrance)
+}
+
+/// What everybody is asked first.
+pub fn first_question(options: &Options) -> Event<'static> {
+    match options.password {
+        Some(_) => Event::AskPassword,
+        None => Event::AskUsername,
+    }
+}
+
+/// A room with a password lets nobody in whose password others could have read.
+fn may_be_plain(connection: &Connection, options: &Options) -> bool {
+    let is_here = connection.peer().ip().is_loopback();
+    match options.plaintext {
+        Plaintext::Never => false,
+        Plaintext::Local => is_here,
+        Plaintext::Any | Plaintext::Only => is_here || options.password.is_none(),
+    }
+}
+
+/// The client's first byte; `None` when it says nothing in time.
+fn peek(connection: &Connection) -> io::Result<Option<u8>> {
+    match connection.peek() {
+        Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+        peeked => peeked.map(Some),
+    }
+}

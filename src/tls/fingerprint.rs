@@ -1,0 +1,123 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use data_encoding::{Encoding, Specification};
+use ring::digest::{SHA256, digest};
+
+/// By what a server is known: the first 100 bits of the SHA-256 of its public key
+/// (`SubjectPublicKeyInfo`, RFC 5280, section 4.1), as people can read them to each other: four
+/// groups of five of the digits of Crockford's base 32 (<https://www.crockford.com/base32.html>).
+///
+/// Enough that nobody finds a second key with the same: 2^100 attempts, and none can be shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 13]);
+
+/// What was given for a fingerprint is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint is four groups of five letters and digits, like 7Q4KD-0M2XB-R9V5T-HJ3WC")]
+pub struct MalformedFingerprint;
+
+/// How many digits there are, and how many stand together.
+const DIGITS: usize = 20;
+const GROUP: usize = 5;
+
+/// Crockford's digits, which leave out those that are taken for others, and what is typed for them.
+static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut digits = Specification::new();
+    digits.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+    digits
+        .translate
+        .from
+        .push_str("abcdefghjkmnpqrstvwxyzOoIiLl");
+    digits.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
+    digits.ignore.push_str("- ");
+    digits.encoding().expect("32 digits, each of them once")
+});
+
+impl Fingerprint {
+    /// Of a public key as certificates have it.
+    pub fn of(public_key: &[u8]) -> Self {
+        let hash = digest(&SHA256, public_key);
+        let mut bits = [0; 13];
+        bits.copy_from_slice(&hash.as_ref()[..13]);
+        // 100 bits end in the middle of the last byte.
+        bits[12] &= 0xf0;
+        Fingerprint(bits)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let digits = CROCKFORD.encode(&self.0);
+        for at in (0..DIGITS).step_by(GROUP) {
+            let dash = if at > 0 { "-" } else { "" };
+            write!(f, "{dash}{}", &digits[at..at + GROUP])?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = MalformedFingerprint;
+
+    /// Whatever the case, with or without dashes and blanks, and with `O` for 0, `I` and `L` for 1.
+    fn from_str(typed: &str) -> Result<Self, MalformedFingerprint> {
+        // One more digit fills the last byte.
+        let bits = CROCKFORD.decode(format!("{typed}0").as_bytes());
+        let bits = bits.map_err(|_| MalformedFingerprint)?;
+        bits.try_into()
+            .map(Fingerprint)
+            .map_err(|_| MalformedFingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_first_hundred_bits_of_the_hash() {
+        // SHA-256 of nothing is e3b0c44298fc1c149afbf4c899…
+        assert_eq!(Fingerprint::of(b"").to_string(), "WERC8-GMRZG-E196Q-VYK49");
+    }
+
+    #[test]
+    fn it_is_read_however_people_write_it() {
+        for bytes in [&b""[..], b"a", b"b"] {
+            let own = Fingerprint::of(bytes);
+            let shown = own.to_string();
+            let blanks = format!(" {} ", shown.replace('-', " "));
+            for typed in [
+                &shown,
+                &shown.to_lowercase(),
+                &shown.replace('-', ""),
+                &blanks,
+            ] {
+                assert_eq!(typed.parse(), Ok(own), "{typed:?}");
+            }
+        }
+        let plain: Fingerprint = "00000-11111-11111-0000Z".parse().unwrap();
+        assert_eq!("OoOoO-IiIiI-LlLlL-0000z".parse(), Ok(plain));
+        assert_eq!(plain.to_string(), "00000-11111-11111-0000Z");
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        for typed in [
+            "",
+            "1110",
+            "11100-11111-11111-1111",
+            "11100-11111-11111-111111",
+            "11100-11111-11111-1111U",
+            "11100-11111-11111-1111é",
+            "SHA256:11100-11111-11111-11111",
+        ] {
+            assert_eq!(
+                typed.parse::<Fingerprint>(),
+                Err(MalformedFingerprint),
+                "{typed:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,244 @@
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
+use rustls::crypto::ring::default_provider;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ServerConfig, ServerConnection};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn serving(key: &Key) -> ServerConnection {
+    ServerConnection::new(key.server_config().unwrap()).unwrap()
+}
+
+fn shake_hands(stream: &Stream) -> std::io::Result<()> {
+    loop {
+        match stream.shake_hands() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            shaken => return shaken,
+        }
+    }
+}
+
+/// Both ends of a connection over loopback: the server's, and the client's.
+fn pair() -> (Stream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for end in [&server, &client] {
+        end.set_read_timeout(Some(DEADLINE)).unwrap();
+    }
+    (Stream::plain(server), client)
+}
+
+/// Both ends after a handshake in which the client expected the server's key.
+fn sealed(key: &Key) -> (Stream, Stream) {
+    let (server, client) = pair();
+    let client = Stream::plain(client);
+    server.seal(serving(key)).unwrap();
+    client
+        .seal(Pin::new(Some(key.fingerprint())).connection().unwrap())
+        .unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| shake_hands(&server).unwrap());
+        shake_hands(&client).unwrap();
+    });
+    (server, client)
+}
+
+fn send(stream: &Stream, text: &[u8]) -> std::io::Result<()> {
+    stream.send(text, || Err(ErrorKind::WouldBlock.into()))
+}
+
+/// The next text, over whatever comes without any.
+fn read(mut stream: &Stream) -> std::io::Result<Vec<u8>> {
+    let mut buffer = [0; 512];
+    loop {
+        match stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => return read.map(|length| buffer[..length].to_vec()),
+        }
+    }
+}
+
+/// How a client that expects `expected` fares with a server of this configuration.
+fn meet(
+    config: Arc<ServerConfig>,
+    expected: Option<Fingerprint>,
+) -> (Arc<Pin>, Result<(), String>) {
+    let (server, client) = pair();
+    let client = Stream::plain(client);
+    let pin = Pin::new(expected);
+    server.seal(ServerConnection::new(config).unwrap()).unwrap();
+    client.seal(pin.connection().unwrap()).unwrap();
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| shake_hands(&server));
+        let met = shake_hands(&client);
+        client.finish();
+        assert_eq!(serving.join().unwrap().is_ok(), met.is_ok());
+        (pin, met.map_err(|error| error.to_string()))
+    })
+}
+
+#[test]
+fn a_key_is_believed_when_it_is_expected_or_none_is() {
+    let key = Key::generate().unwrap();
+    let own = key.fingerprint();
+    for expected in [None, Some(own)] {
+        let (pin, met) = meet(key.server_config().unwrap(), expected);
+        assert_eq!((pin.seen(), met), (Some(own), Ok(())));
+    }
+}
+
+#[test]
+fn another_key_than_the_expected_is_refused_and_shown() {
+    let key = Key::generate().unwrap();
+    let other = Key::generate().unwrap().fingerprint();
+    let (pin, met) = meet(key.server_config().unwrap(), Some(other));
+    assert_eq!(pin.seen(), Some(key.fingerprint()));
+    assert!(met.is_err());
+}
+
+#[test]
+fn whoever_shows_a_certificate_without_having_its_key_is_refused() {
+    let (key, thief) = (Key::generate().unwrap(), Key::generate().unwrap());
+    let stolen = key.certificate().unwrap();
+    let provider = default_provider();
+    let own = provider.key_provider.load_private_key(thief.private());
+    let shown = CertifiedKey::new(vec![stolen], own.unwrap());
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    for expected in [None, Some(key.fingerprint())] {
+        let (pin, met) = meet(Arc::new(config.clone()), expected);
+        assert_eq!(pin.seen(), Some(key.fingerprint()));
+        assert_eq!(
+            met,
+            Err("invalid peer certificate: BadSignature".to_owned())
+        );
+    }
+}
+
+#[test]
+fn what_one_side_sends_the_other_reads_plain_and_sealed() {
+    let (server, client) = pair();
+    for (a, b) in [
+        (server, Stream::plain(client)),
+        sealed(&Key::generate().unwrap()),
+    ] {
+        for (from, to) in [(&a, &b), (&b, &a)] {
+            send(from, b"MSG ana oi\n").unwrap();
+            assert_eq!(read(to).unwrap(), b"MSG ana oi\n");
+            from.finish();
+            assert_eq!(read(to).unwrap(), b"");
+        }
+    }
+}
+
+#[test]
+fn nothing_follows_a_torn_send() {
+    let (server, client) = pair();
+    for (from, to) in [
+        (server, Stream::plain(client)),
+        sealed(&Key::generate().unwrap()),
+    ] {
+        let much = vec![b'x'; 1 << 16];
+        let torn = (0..1000).find_map(|_| send(&from, &much).err());
+        assert_eq!(torn.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
+        // Now there would be room again.
+        to.socket().read_exact(&mut vec![0; 1 << 20]).unwrap();
+        let after = send(&from, b"y").map_err(|error| error.kind());
+        assert_eq!(after, Err(ErrorKind::BrokenPipe));
+    }
+}
+
+#[test]
+fn whoever_waits_to_send_can_be_told_something() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    let much = vec![b'x'; 1 << 23];
+    let (is_full, full) = sync_channel(1);
+    thread::scope(|scope| {
+        let wait = move || {
+            let _ = is_full.try_send(());
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        };
+        let sending = scope.spawn(|| client.send(&much, wait));
+        full.recv().unwrap();
+        // The server reads nothing before the client has heard this.
+        send(&server, b"slower\n").unwrap();
+        assert_eq!(read(&client).unwrap(), b"slower\n");
+        let mut came = 0;
+        while came < much.len() {
+            came += read(&server).unwrap().len();
+        }
+        sending.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_batch_that_does_not_fit_fills_the_readers_buffer() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    let batch: Vec<u8> = (0..20_000_u32).map(|at| at as u8).collect();
+    send(&client, &batch).unwrap();
+    let mut came = Vec::new();
+    while came.len() < batch.len() {
+        let next = read(&server).unwrap();
+        assert!(next.len() == 512 || came.len() + next.len() == batch.len());
+        came.extend(next);
+    }
+    assert_eq!(came, batch);
+}
+
+#[test]
+fn what_comes_before_a_broken_record_counts() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    send(&client, b"one\n").unwrap();
+    let mut socket = client.socket();
+    socket.write_all(b"\x17\x03\x03\x00\x20").unwrap();
+    socket.write_all(&[7; 32]).unwrap();
+    assert_eq!(read(&server).unwrap(), b"one\n");
+    let broken = read(&server).map_err(|error| error.kind());
+    assert_eq!(broken, Err(ErrorKind::InvalidData));
+}
+
+#[test]
+fn a_close_in_the_middle_of_a_record_is_a_close() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    client.socket().write_all(b"\x17\x03\x03\x00").unwrap();
+    client.socket().shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read(&server).unwrap(), b"");
+}
+
+#[test]
+fn a_dribbled_record_does_not_hold_its_reader_up() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    for byte in b"\x17\x03\x03" {
+        client.socket().write_all(&[*byte]).unwrap();
+        let came = (&server).read(&mut [0; 512]);
+        let kind = came.map_err(|error| error.kind());
+        assert_eq!(kind, Err(ErrorKind::Interrupted));
+    }
+}
+
+#[test]
+fn a_handshake_goes_on_by_one_read_at_a_time() {
+    let key = Key::generate().unwrap();
+    let (server, client) = pair();
+    let timeout = Some(Duration::from_millis(5));
+    server.socket().set_read_timeout(timeout).unwrap();
+    server.seal(serving(&key)).unwrap();
+    let kind = || server.shake_hands().map_err(|error| error.kind());
+    assert_eq!(kind(), Err(ErrorKind::WouldBlock));
+    (&client).write_all(b"\x16").unwrap();
+    assert_eq!(kind(), Err(ErrorKind::Interrupted));
+    assert_eq!(kind(), Err(ErrorKind::WouldBlock));
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(kind(), Err(ErrorKind::UnexpectedEof));
+}
