@@ -165,6 +165,16 @@ fn a_byte_order_mark_does_not_count_either_however_it_arrives() {
     }
 }
 
+#[test]
+fn however_many_returns_stand_before_a_newline_they_take_no_memory() {
+    let full = "x".repeat(LINE_LIMIT);
+    let returns = "\r".repeat(1 << 20);
+    let bytes = format!("{full}{returns}\n{full}{returns}x\nnext\n");
+    let got = read_all(VecDeque::from([bytes.into_bytes()]), LINE_LIMIT);
+    let expected = [Ok(full), Err(BadLine::TooLong), Ok("next".to_owned())];
+    assert_eq!(got, expected, "(left: came)");
+}
+
 // That it takes no memory meanwhile is looked at from outside, by `hostile` and `client_distrust`.
 #[test]
 fn an_endless_line_is_refused_once_and_the_next_one_is_read() {

@@ -1,6 +1,6 @@
 //! Names: who may be called what, and who counts as the same.
 
-use chat::protocol::{NAME_LIMIT, Username, UsernameError};
+use chat::protocol::{NAME_LIMIT, Username, UsernameError, fold};
 use proptest::prelude::*;
 
 use crate::protocol::{a_name, any_string, name};
@@ -89,6 +89,7 @@ fn joiners_stand_where_the_spelling_needs_them_and_are_not_compared() {
     ] {
         assert_eq!(name(with), name(without));
         assert_eq!(name(with).looks(), name(without).looks());
+        assert_eq!(fold(with), fold(without), "for lists and completion too");
         assert_ne!(name(with).as_str(), name(without).as_str());
     }
     for (typed, why) in [
@@ -110,7 +111,8 @@ fn joiners_stand_where_the_spelling_needs_them_and_are_not_compared() {
 
 #[test]
 fn marks_do_not_pile_up() {
-    for typed in ["q\u{300}\u{301}", "ស្រីម៉ុំ", &"ကျေ".repeat(10)] {
+    for typed in ["কাাাাা", "q\u{300}\u{301}", "ស្រីម៉ុំ", &"ကျေ".repeat(10)]
+    {
         assert_eq!(name(typed).as_str(), typed);
     }
     for (typed, character) in [

@@ -1,6 +1,6 @@
 //! What becomes of each class of characters in a text: the table in section 3 of the design.
 
-use chat::protocol::Text;
+use chat::protocol::{Command, Text};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -181,6 +181,16 @@ fn marks_pile_up_to_the_eighth() {
             &"က\u{103b}\u{1031}".repeat(9),
         ),
     ]);
+}
+
+#[test]
+fn printable_ascii_is_cleaned_without_a_copy() {
+    let typed: String = (' '..='~').collect();
+    assert_eq!(Text::new(&typed).as_str().as_ptr(), typed.as_ptr());
+    let Ok(Some(Command::Say(said))) = Command::parse(&typed) else {
+        panic!("{typed:?} is a text");
+    };
+    assert_eq!(said.as_str().as_ptr(), typed.as_ptr());
 }
 
 /// Any characters, and often those that matter to the cleaning.
