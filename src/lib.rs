@@ -1,4 +1,4 @@
-//! A classic chat for the terminal: one server, many clients, plain lines over blocking TCP.
+//! A classic chat for the terminal: one server, many clients, lines over blocking TCP, sealed with TLS.
 //!
 //! # What lives where
 //!
@@ -8,6 +8,7 @@
 //! | [`server`] | who is here, and how a line reaches all of them |
 //! | [`client`] | what a person types and sees |
 //! | [`net`] | what both sides ask of TCP |
+//! | [`tls`] | the server's key, how it is known again, and the one stream both sides speak through |
 //! | [`cli`] | what the flags of both programs share |
 //! | `src/bin` | flags and exit status; nothing else |
 //!
@@ -21,7 +22,7 @@
 //!     │                                 connection ─ the socket reads and sends   ▲
 //!     │ what was typed                     │                                      │ Event
 //!     ▼                                    ▼                                      │
-//!  socket ────────── TCP ───────────▶ LineReader ─▶ Command ─▶ post             LineReader
+//!  tls::Stream ───── TCP ───────────▶ LineReader ─▶ Command ─▶ post             LineReader
 //!                                                               │                 ▲
 //!                                        registry (the queue) ◀─┘                 │
 //!                                          │                                      │
