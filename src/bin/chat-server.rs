@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chat::cli::Generate;
+use chat::server::bans::Bans;
 use chat::server::entrance::{Encryption, Plaintext};
 use chat::server::secret::Secret;
-use chat::server::{self, BindAddress, Log, Options, Server};
+use chat::server::{self, BindAddress, Log, OperatorSecret, Options, Server};
 use clap::builder::RangedU64ValueParser;
 use clap::{CommandFactory, Parser};
 use log::info;
@@ -90,8 +91,8 @@ struct Flags {
         value_name = "FILE"
     )]
     password_file: Option<PathBuf>,
-    /// Folder for the server's key; otherwise $XDG_STATE_HOME/chat-server or
-    /// ~/.local/state/chat-server
+    /// Folder for what the server has to remember; made at need
+    /// [default: $XDG_STATE_HOME/chat-server, or ~/.local/state/chat-server]
     #[arg(
         help_heading = "Where",
         long,
@@ -99,6 +100,15 @@ struct Flags {
         value_name = "FOLDER"
     )]
     state_dir: Option<PathBuf>,
+    /// File whose first line makes an operator of whoever types it behind /op [default: a secret
+    /// made anew at each start, and shown]
+    #[arg(
+        help_heading = "Who",
+        long,
+        env = "CHAT_OPERATOR_PASSWORD_FILE",
+        value_name = "FILE"
+    )]
+    operator_password_file: Option<PathBuf>,
     /// Writes a manual page or a shell's completions to standard output
     #[arg(long, hide = true, value_name = "WHAT")]
     generate: Option<Generate>,
@@ -134,6 +144,13 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     let state_folder = flags.state_dir.or_else(server::state_folder);
     let encryption =
         (flags.plaintext != Plaintext::Only).then(|| Encryption::prepare(state_folder.as_deref()));
+    let (operator, shown) = match &flags.operator_password_file {
+        Some(file) => (OperatorSecret::chosen(Secret::read(file)?), None),
+        None => {
+            let (secret, word) = OperatorSecret::make()?;
+            (secret, Some(word))
+        }
+    };
     let options = Options {
         max_clients: flags.max_clients,
         max_per_address: flags.max_per_address,
@@ -145,11 +162,16 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         plaintext: flags.plaintext,
         encryption: encryption.transpose()?,
         password: password.transpose()?,
+        bans: Arc::new(Bans::open(state_folder.map(|folder| folder.join("bans")))?),
+        operator,
     };
     server::raise_open_files();
     let server = Arc::new(Server::bind(&flags.bind, options)?);
     server::end_at_signals(&server).context("cannot wait for signals")?;
     server::announce(&server.addresses(), server.fingerprint());
+    if let Some(word) = shown {
+        info!("operators type: /op {word}");
+    }
     server.run();
     info!("bye");
     Ok(())

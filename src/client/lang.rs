@@ -6,7 +6,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::ServerAddress;
 use crate::protocol::{
     COMMANDS, ClientKind, CommandKind, CommandSpec, LINE_LIMIT, LeaveReason, NAME_LIMIT,
-    RefusalCode, Text, Username, UsernameError,
+    OperatorKind, RefusalCode, Text, Username, UsernameError,
 };
 use crate::tls::Fingerprint;
 
@@ -148,6 +148,9 @@ impl Lang {
             LeaveReason::Slow => say! { self,
             "{name} saiu (não acompanhava a conversa)",
             "{name} left (could not keep up)" },
+            LeaveReason::Kicked => say! { self,
+            "{name} saiu (por ordem do operador)",
+            "{name} left (sent off by the operator)" },
         }
     }
 
@@ -165,13 +168,20 @@ impl Lang {
 
     /// What follows a command.
     fn arguments(self, spec: &CommandSpec) -> String {
-        match self {
-            Lang::Pt => spec
-                .arguments
-                .replace("NAME", "NOME")
-                .replace("TEXT", "TEXTO"),
-            Lang::En => spec.arguments.to_owned(),
+        if self == Lang::En {
+            return spec.arguments.to_owned();
         }
+        let words = [
+            ("NAME", "NOME"),
+            ("TEXT", "TEXTO"),
+            ("SECRET", "SENHA"),
+            ("REASON", "MOTIVO"),
+            ("ADDRESS", "ENDEREÇO"),
+        ];
+        let arguments = spec.arguments.to_owned();
+        words
+            .iter()
+            .fold(arguments, |text, (en, pt)| text.replace(en, pt))
     }
 
     /// What a command does.
@@ -191,6 +201,21 @@ impl Lang {
             "não mostra mais o que alguém diz; de novo, volta a mostrar",
             "shows nothing more of somebody; again, shows it once more" },
             CommandKind::Help => say! { self, "esta lista", "this list" },
+            CommandKind::Operator(OperatorKind::Op) => say! { self,
+            "faz de você o operador; a senha está na tela do servidor",
+            "makes you the operator; the secret is on the server's screen" },
+            CommandKind::Operator(OperatorKind::Kick) => say! { self,
+            "o operador põe alguém para fora",
+            "the operator sends somebody off" },
+            CommandKind::Operator(OperatorKind::Ban) => say! { self,
+            "o operador não deixa mais ninguém entrar desse endereço",
+            "the operator lets nobody in from that address any more" },
+            CommandKind::Operator(OperatorKind::Unban) => say! { self,
+            "o operador deixa entrar de novo",
+            "the operator lets them in again" },
+            CommandKind::Operator(OperatorKind::Bans) => say! { self,
+            "o operador vê os endereços banidos",
+            "the operator sees the banned addresses" },
         }
     }
 
@@ -216,8 +241,14 @@ impl Lang {
             RefusalCode::LineTooLong => self.line_too_long(),
             RefusalCode::NotUtf8 => self.not_utf8(),
             RefusalCode::PasswordWrong => say! { self,
-            "A senha da sala não é essa.",
-            "That is not the password of the room." },
+            "A senha não é essa.",
+            "That is not the password." },
+            RefusalCode::NotOperator => say! { self,
+            "Só o operador pode usar {detail}; e ele precisa de uma conexão cifrada.",
+            "Only the operator can use {detail}, and over an encrypted connection." },
+            RefusalCode::BadArgument => say! { self,
+            "{detail} não serve aqui; confira o nome, o endereço ou o prazo.",
+            "{detail} cannot be used here; check the name, the address or the time." },
         }
     }
 

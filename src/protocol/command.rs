@@ -18,6 +18,8 @@ pub enum CommandKind {
     Help,
     /// Done by the client alone; to the server it is no command.
     Client(ClientKind),
+    /// Done for an operator alone.
+    Operator(OperatorKind),
 }
 
 /// What only a client can do.
@@ -27,6 +29,21 @@ pub enum ClientKind {
     Reply,
     /// Show nothing more of one person, or show it again, or list those not shown.
     Ignore,
+}
+
+/// What operators do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorKind {
+    /// Become one.
+    Op,
+    /// Send somebody off.
+    Kick,
+    /// Keep an address out.
+    Ban,
+    /// Let an address in again.
+    Unban,
+    /// List who is kept out.
+    Bans,
 }
 
 /// One row of [`COMMANDS`].
@@ -70,6 +87,27 @@ pub const COMMANDS: &[CommandSpec] = &[
         "NAME",
     ),
     row(CommandKind::Help, &["/ajuda", "/help"], ""),
+    row(CommandKind::Operator(OperatorKind::Op), &["/op"], "SECRET"),
+    row(
+        CommandKind::Operator(OperatorKind::Kick),
+        &["/expulsar", "/kick"],
+        "NAME [REASON]",
+    ),
+    row(
+        CommandKind::Operator(OperatorKind::Ban),
+        &["/banir", "/ban"],
+        "NAME|ADDRESS[/BITS] [30m|12h|7d] [REASON]",
+    ),
+    row(
+        CommandKind::Operator(OperatorKind::Unban),
+        &["/desbanir", "/unban"],
+        "ADDRESS[/BITS]",
+    ),
+    row(
+        CommandKind::Operator(OperatorKind::Bans),
+        &["/banidos", "/bans"],
+        "",
+    ),
 ];
 
 impl CommandSpec {
@@ -105,6 +143,38 @@ pub enum Command<'a> {
     Help,
     /// Leave.
     Quit,
+    /// Do this for an operator.
+    Operator {
+        /// The command, as typed.
+        word: Text<'a>,
+        /// What it asks for.
+        command: OperatorCommand<'a>,
+    },
+}
+
+/// What an operator asks of the server. Names and addresses are as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperatorCommand<'a> {
+    /// Let me be one, for I know this secret.
+    Op(&'a str),
+    /// Send this person off.
+    Kick {
+        /// Who it is.
+        name: &'a str,
+        /// Why; may be empty.
+        reason: &'a str,
+    },
+    /// Keep this person's address out, or this one.
+    Ban {
+        /// A name, an address or a network.
+        whom: &'a str,
+        /// For how long and why, or either, or neither.
+        terms: &'a str,
+    },
+    /// Let an address or a network in again.
+    Unban(&'a str),
+    /// List who is kept out.
+    Bans,
 }
 
 /// What a line asks of the client it is typed at.
@@ -247,6 +317,28 @@ impl<'a> Typed<'a> {
                 Command::Private { to, text }
             }
             CommandKind::Client(_) => return Err(CommandError::Unknown(self.word)),
+            CommandKind::Operator(kind) => {
+                let (first, behind) = split_word(self.rest.trim());
+                let behind = behind.trim_start();
+                if first.is_empty() && kind != OperatorKind::Bans {
+                    return Err(CommandError::MissingArgument(self.word));
+                }
+                let command = match kind {
+                    OperatorKind::Op => OperatorCommand::Op(self.rest.trim()),
+                    OperatorKind::Kick => OperatorCommand::Kick {
+                        name: first,
+                        reason: behind,
+                    },
+                    OperatorKind::Ban => OperatorCommand::Ban {
+                        whom: first,
+                        terms: behind,
+                    },
+                    OperatorKind::Unban => OperatorCommand::Unban(first),
+                    OperatorKind::Bans => OperatorCommand::Bans,
+                };
+                let word = self.word;
+                Command::Operator { word, command }
+            }
         })
     }
 

@@ -15,6 +15,8 @@ pub enum LeaveReason {
     Lost,
     /// Did not read what it was sent.
     Slow,
+    /// Was sent off by an operator.
+    Kicked,
 }
 
 /// The code of an `ERR` line.
@@ -39,8 +41,12 @@ pub enum RefusalCode {
     LineTooLong,
     /// A line that is not UTF-8.
     NotUtf8,
-    /// Not the room's password.
+    /// A word that opens something, and was not that one.
     PasswordWrong,
+    /// A command, which is the detail, of somebody who is no operator.
+    NotOperator,
+    /// A word, which is the detail, that the command cannot do anything with.
+    BadArgument,
 }
 
 /// The code of a `BYE` line.
@@ -55,12 +61,16 @@ pub enum Farewell {
     ServerFull,
     /// Your address has as many connections as one address may have.
     TooManyConnections,
-    /// The last attempt at a name was refused too.
+    /// The last attempt at a name, or at a password, was refused too.
     TooManyAttempts,
     /// No name was accepted in time.
     HandshakeTimeout,
     /// From where you are, everybody has to come in encrypted.
     EncryptionRequired,
+    /// An operator has sent you off.
+    Kicked,
+    /// An operator keeps your address out.
+    Banned,
 }
 
 /// One line from the server. `Display` writes it, `FromStr` reads it; neither has the line end.

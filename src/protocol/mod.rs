@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `<USERNAME>` | give a name: on connecting, and again after each refusal |
 //! | `WELCOME name n` | accepted; `n` people are in the room, this one included |
-//! | `JOIN name`, `LEAVE name reason` | to everyone else; the reason is `quit`, `lost` or `slow` |
+//! | `JOIN name`, `LEAVE name reason` | to everyone else; the reason is `quit`, `lost`, `slow` or `kicked` |
 //! | `MSG name text`, `ACT name text` | said to all but the author |
 //! | `PRIV from to text` | private: to the addressee, and to the author as a receipt |
 //! | `NICK old new` | renamed, to everyone |
@@ -29,6 +29,7 @@ mod username;
 
 pub use command::{
     COMMANDS, ClientCommand, ClientKind, Command, CommandError, CommandKind, CommandSpec,
+    OperatorCommand, OperatorKind,
 };
 pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
 pub use lines::{BadLine, LineReader};

@@ -14,12 +14,18 @@ use log::warn;
 use super::lock;
 use super::network::{Network, NoNetwork};
 use crate::files;
+use crate::net::plain_words;
 use crate::protocol::Text;
+
+/// The most characters of a reason.
+const LONGEST_REASON: usize = 200;
 
 /// Who may not come in, kept in a file: one ban a line, as
 /// `192.0.2.0/24 2026-12-02T22:08:30Z reason`, or `-` for one without an end.
+#[derive(Debug)]
 pub struct Bans {
-    file: PathBuf,
+    /// `None` where nothing can be kept.
+    file: Option<PathBuf>,
     /// Locked for a moment, and never while something is saved: whoever comes in looks here.
     bans: Mutex<Vec<Ban>>,
     /// Held by whoever changes the file.
@@ -33,8 +39,17 @@ pub struct Ban {
     pub network: Network,
     /// When it ends; `None` is never.
     pub until: Option<Timestamp>,
-    /// Why, cleaned; may be empty.
+    /// Why, cleaned and cut; may be empty.
     pub reason: String,
+}
+
+/// The list of bans is there, but cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the list of bans in {file}: {reason}")]
+pub struct UnreadableBans {
+    file: PathBuf,
+    /// In the words of the system.
+    reason: String,
 }
 
 /// Why a line is no ban.
@@ -50,9 +65,17 @@ pub enum BadBan {
 
 impl Bans {
     /// Those in `file`, which need not be there. Lines that cannot be read are logged with their
-    /// number, and the rest counts. Fails when the file cannot be read.
-    pub fn open(file: PathBuf) -> io::Result<Self> {
-        let (bans, _) = read(&file)?;
+    /// number, and the rest counts. Fails when the file cannot be read. Without a file there are
+    /// none, and none can be added.
+    pub fn open(file: Option<PathBuf>) -> Result<Self, UnreadableBans> {
+        let unreadable = |error: io::Error| UnreadableBans {
+            file: file.clone().unwrap_or_default(),
+            reason: plain_words(&error),
+        };
+        let bans = match &file {
+            Some(file) => read(file).map_err(unreadable)?.0,
+            None => Vec::new(),
+        };
         Ok(Bans {
             file,
             bans: bans.into(),
@@ -96,14 +119,19 @@ impl Bans {
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Ban>) -> T) -> io::Result<T> {
         let _saving = lock(&self.saving);
         let now = Timestamp::now();
-        let (mut bans, unreadable) = read(&self.file)?;
+        let file = self.file.as_deref();
+        let file = file.ok_or_else(|| io::Error::other("the server has no folder for it"))?;
+        let (mut bans, unreadable) = read(file)?;
         bans.retain(|ban| ban.runs(now));
+        let before = bans.clone();
         let changed = change(&mut bans);
-        let mut text = unreadable;
-        for ban in &bans {
-            writeln!(text, "{ban}").expect("a String takes every write");
+        if bans != before {
+            let mut text = unreadable;
+            for ban in &bans {
+                writeln!(text, "{ban}").expect("a String takes every write");
+            }
+            files::replace(file, &text)?;
         }
-        files::replace(&self.file, &text)?;
         *lock(&self.bans) = bans;
         Ok(changed)
     }
@@ -132,6 +160,16 @@ fn read(file: &Path) -> io::Result<(Vec<Ban>, String)> {
 }
 
 impl Ban {
+    /// For a `reason` as typed.
+    pub fn new(network: Network, until: Option<Timestamp>, reason: &str) -> Self {
+        let reason = Text::new(reason.trim());
+        Ban {
+            network,
+            until,
+            reason: reason.as_str().chars().take(LONGEST_REASON).collect(),
+        }
+    }
+
     fn runs(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }
@@ -147,14 +185,12 @@ impl FromStr for Ban {
     fn from_str(line: &str) -> Result<Self, BadBan> {
         let mut words = line.trim().splitn(3, char::is_whitespace);
         let mut word = || words.next().unwrap_or_default();
-        Ok(Ban {
-            network: word().parse()?,
-            until: match word() {
-                "-" => None,
-                end => Some(end.parse().map_err(|_| BadBan::End)?),
-            },
-            reason: Text::new(word()).to_string(),
-        })
+        let network = word().parse()?;
+        let until = match word() {
+            "-" => None,
+            end => Some(end.parse().map_err(|_| BadBan::End)?),
+        };
+        Ok(Ban::new(network, until, word()))
     }
 }
 

@@ -94,6 +94,11 @@ impl Connection {
         self.wait(|| self.stream.shake_hands())
     }
 
+    /// Whether nobody on the way can read or change what is said over it.
+    pub fn is_confidential(&self) -> bool {
+        self.stream.is_sealed() || self.peer.ip().is_loopback()
+    }
+
     /// How it stands.
     pub fn state(&self) -> State {
         *lock(&self.state)

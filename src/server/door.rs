@@ -1,9 +1,13 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::bans::Bans;
 use super::connection::Connection;
 use super::lock;
+use super::network::Network;
 use super::post::line;
 use crate::protocol::{Event, Farewell};
 
@@ -16,6 +20,8 @@ pub struct Door {
     max_clients: usize,
     /// 0 is no limit.
     max_per_address: usize,
+    /// Who may not come in.
+    pub bans: Arc<Bans>,
     inside: Mutex<Inside>,
     changed: Condvar,
 }
@@ -23,7 +29,7 @@ pub struct Door {
 #[derive(Default)]
 struct Inside {
     /// Everyone who has a place, with the address that they count for.
-    connections: Vec<(IpAddr, Arc<Connection>)>,
+    connections: Vec<(Network, Arc<Connection>)>,
     /// How many are being told that there is none.
     refused: usize,
     closed: bool,
@@ -39,11 +45,12 @@ pub struct Admission<'a> {
 
 impl Door {
     /// Of a house with room for `max_clients`, at most `max_per_address` of them from one address
-    /// (0: no limit).
-    pub fn new(max_clients: usize, max_per_address: usize) -> Self {
+    /// (0: no limit), and none from those that `bans` has.
+    pub fn new(max_clients: usize, max_per_address: usize, bans: Arc<Bans>) -> Self {
         Door {
             max_clients,
             max_per_address,
+            bans,
             inside: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -52,11 +59,18 @@ impl Door {
     /// Counts a connection. Fails, with the farewell to send it off with, when it has no place and
     /// too many are being sent off already, so that this one cannot be waited for.
     pub fn admit(&self, connection: &Arc<Connection>) -> Result<Admission<'_>, Farewell> {
-        let address = counted_as(connection.peer().ip());
+        let ip = connection.peer().ip();
+        let address = Network::of_one(ip);
+        let is_banned = self.bans.find(ip, Timestamp::now()).is_some();
         let mut inside = lock(&self.inside);
-        let theirs = inside.connections.iter().filter(|(ip, _)| *ip == address);
+        let theirs = inside
+            .connections
+            .iter()
+            .filter(|(from, _)| *from == address);
         let farewell = if inside.closed {
             Some(Farewell::Shutdown)
+        } else if is_banned {
+            Some(Farewell::Banned)
         } else if inside.connections.len() >= self.max_clients {
             Some(Farewell::ServerFull)
         } else if self.max_per_address != 0 && theirs.count() >= self.max_per_address {
@@ -76,22 +90,40 @@ impl Door {
         })
     }
 
-    /// Lets nobody in any more. Those who are not in the room are told so, and all get `patience`
-    /// to go before they are hung up on. The room MUST be closed before: what is queued there comes
-    /// first.
+    /// Lets nobody in any more. The room MUST be closed before: what is queued there comes first.
+    /// Otherwise as [`send_off`](Self::send_off).
     pub fn close(&self, patience: Duration) {
-        let mut inside = lock(&self.inside);
-        inside.closed = true;
-        let goodbye = line(&Event::Goodbye(Farewell::Shutdown));
-        for (_, connection) in &inside.connections {
+        lock(&self.inside).closed = true;
+        self.send_off(Farewell::Shutdown, patience, |_| true);
+    }
+
+    /// Those whom it is about and who are not in the room are told to go, and all whom it is about
+    /// get `patience` for it before they are hung up on. The room MUST have sent them off before.
+    pub fn send_off(
+        &self,
+        farewell: Farewell,
+        patience: Duration,
+        is_about: impl Fn(SocketAddr) -> bool,
+    ) {
+        let inside = lock(&self.inside);
+        let goodbye = line(&Event::Goodbye(farewell));
+        for connection in inside.about(&is_about) {
             connection.finish(&goodbye);
         }
-        let is_busy = |inside: &mut Inside| !inside.connections.is_empty() || inside.refused > 0;
+        let is_busy = |inside: &mut Inside| inside.about(&is_about).next().is_some();
         let waited = self.changed.wait_timeout_while(inside, patience, is_busy);
         let (inside, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        for (_, connection) in &inside.connections {
+        for connection in inside.about(&is_about) {
             connection.hang_up();
         }
+    }
+}
+
+impl Inside {
+    /// The connections whose other end `is_about` picks.
+    fn about(&self, is_about: impl Fn(SocketAddr) -> bool) -> impl Iterator<Item = &Connection> {
+        let connections = self.connections.iter().map(|(_, connection)| &**connection);
+        connections.filter(move |connection| is_about(connection.peer()))
     }
 }
 
@@ -101,35 +133,9 @@ impl Drop for Admission<'_> {
         if self.farewell.is_some() {
             inside.refused -= 1;
         } else {
-            let is_other = |(_, other): &(IpAddr, Arc<_>)| !Arc::ptr_eq(other, &self.connection);
+            let is_other = |(_, other): &(Network, Arc<_>)| !Arc::ptr_eq(other, &self.connection);
             inside.connections.retain(is_other);
         }
         self.door.changed.notify_all();
-    }
-}
-
-/// IPv4 stays itself, also when mapped into IPv6; of IPv6, one network (/64) is one address, for
-/// that is what one customer gets (RFC 6177).
-fn counted_as(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_as_itself() {
-        let counted = |ip: &str| counted_as(ip.parse().unwrap());
-        assert_eq!(counted("2001:db8::1"), counted("2001:db8::2"));
-        assert_ne!(counted("2001:db8::1"), counted("2001:db8:0:1::1"));
-        assert_eq!(counted("192.0.2.1"), counted("::ffff:192.0.2.1"));
-        assert_ne!(counted("192.0.2.1"), counted("192.0.2.2"));
     }
 }

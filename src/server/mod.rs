@@ -9,6 +9,7 @@ pub mod entrance;
 mod listen;
 mod log;
 pub mod network;
+mod operator;
 mod pace;
 mod post;
 mod process;
@@ -34,11 +35,13 @@ use crate::files;
 use crate::net::plain_words;
 use crate::protocol::Farewell;
 use crate::tls::Fingerprint;
+use bans::Bans;
 use connection::Connection;
 use door::{Admission, Door};
 use entrance::{Encryption, Entrance, Plaintext};
 pub use listen::{BadBindAddress, BindAddress, BindError, announce};
 pub use log::Log;
+pub use operator::OperatorSecret;
 pub use process::{end_at_signals, raise_open_files};
 use registry::Registry;
 use secret::Secret;
@@ -78,6 +81,10 @@ pub struct Options {
     pub encryption: Option<Encryption>,
     /// What whoever comes in has to know, if anything.
     pub password: Option<Secret>,
+    /// Who may not come in.
+    pub bans: Arc<Bans>,
+    /// What makes somebody an operator.
+    pub operator: OperatorSecret,
 }
 
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
@@ -101,7 +108,11 @@ impl Server {
             listeners: listen::listen(addresses)?,
             ending: io::pipe().map_err(|error| BindError::System(plain_words(&error)))?,
             registry: Registry::default(),
-            door: Door::new(options.max_clients, options.max_per_address),
+            door: Door::new(
+                options.max_clients,
+                options.max_per_address,
+                options.bans.clone(),
+            ),
             options,
             closing: AtomicBool::new(false),
         })
@@ -316,6 +327,8 @@ mod tests {
             plaintext: Plaintext::Only,
             encryption: None,
             password: None,
+            bans: Arc::new(Bans::open(None).unwrap()),
+            operator: OperatorSecret::make().unwrap().0,
         };
         let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());
         let running = server.clone();

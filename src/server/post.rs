@@ -1,11 +1,23 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
+
+use super::network::Network;
 use crate::protocol::{Event, LeaveReason, Text, Username};
 
 /// A seat in the room, whatever the name of whoever has it. Given once, and never again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatId(pub u64);
+
+/// Who is sent off.
+#[derive(Debug, Clone, Copy)]
+pub enum SentOff {
+    /// Whoever has this seat.
+    One(SeatId),
+    /// All who come from there.
+    From(Network),
+}
 
 /// Something that happens to the room, as plain data. Posts take effect one after the other, in
 /// the order in which they were queued; this is what gives everyone the same order of events.
@@ -16,6 +28,7 @@ pub enum Post {
         seat: SeatId,
         name: Username,
         peer: SocketAddr,
+        since: Timestamp,
     },
     /// Whole lines to everyone but their author.
     Public { from: SeatId, lines: String },
@@ -31,6 +44,8 @@ pub enum Post {
     Who { asked_by: SeatId },
     /// Somebody wants another name.
     Rename { seat: SeatId, name: Username },
+    /// They have to go, with these whole lines as the last.
+    SendOff { whom: SentOff, last: String },
     /// A seat is given back.
     Leave { seat: SeatId, reason: LeaveReason },
     /// The room closes: everyone goes, and nobody comes in any more.

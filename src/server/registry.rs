@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use super::connection::{Connection, State};
 use super::delivery::deliver;
 use super::lock;
@@ -94,15 +96,21 @@ impl Registry {
             seat: seat.id,
             name,
             peer: connection.peer(),
+            since: Timestamp::now(),
         };
         self.request(join.into(), Some((seat.id, connection.clone())))?;
         Ok(seat)
     }
 
-    /// Who is here, for somebody who is not: the lines of `USERS`, as the room was after the last
-    /// delivery.
-    pub fn users(&self) -> String {
-        lock(&self.seats).room.users()
+    /// Looks at the room between two deliveries.
+    pub fn look<T>(&self, look: impl FnOnce(&mut Room) -> T) -> T {
+        look(&mut lock(&self.seats).room)
+    }
+
+    /// Posts, and waits until it is delivered.
+    pub fn settle(&self, outbox: Outbox) {
+        // It fails when the room is closed, and everybody is sent off then.
+        let _ = self.request(outbox, None);
     }
 
     /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
@@ -179,6 +187,7 @@ impl Registry {
             self.queue.taken.notify_all();
         }
         let Seats { room, connections } = &mut *seats;
+        let mut answers = Vec::new();
         for Entry { outbox, request } in entries {
             let mut outcome = Ok(());
             for post in outbox.posts {
@@ -191,11 +200,14 @@ impl Registry {
                 if outcome.is_ok() {
                     connections.extend(reach);
                 }
-                // It fails when nobody waits any more, who then gives the seat back.
-                let _ = answer.send(outcome);
+                answers.push((answer, outcome));
             }
         }
         deliver(room, connections);
+        for (answer, outcome) in answers {
+            // It fails when nobody waits any more, who then gives the seat back.
+            let _ = answer.send(outcome);
+        }
     }
 }
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use jiff::Timestamp;
 use log::info;
 
 use super::post::{Post, SeatId, line};
@@ -10,6 +11,7 @@ use crate::protocol::{
 };
 use turn::{To, Turn};
 
+mod operator;
 mod turn;
 
 #[cfg(test)]
@@ -30,8 +32,12 @@ pub struct Room {
 
 struct Person {
     name: Username,
+    /// Where they are connected, and since when they are here.
+    peer: SocketAddr,
+    since: Timestamp,
     /// Whether somebody reads what they are told.
     is_reachable: bool,
+    is_operator: bool,
 }
 
 /// Somebody here has the name, or one that looks like it.
@@ -66,26 +72,44 @@ impl Room {
     /// name that is not free.
     pub fn take(&mut self, post: Post) -> Result<(), NameTaken> {
         match post {
-            Post::Join { seat, name, peer } => return self.join(seat, name, peer),
+            Post::Join {
+                seat,
+                name,
+                peer,
+                since,
+            } => return self.join(seat, name, peer, since),
             Post::Rename { seat, name } => return self.rename(seat, name),
             Post::Public { from, lines } => self.say(To::AllBut(from), &lines),
             Post::Private { from, to, text } => self.private(from, &to, text),
             Post::Answer { to, lines } => self.say(To::Only(to), &lines),
             Post::Who { asked_by } => self.list(asked_by),
+            Post::SendOff { whom, last } => self.send_off(whom, &last),
             Post::Leave { seat, reason } => self.leave(seat, reason),
             Post::Close => self.close(),
         }
         Ok(())
     }
 
-    fn join(&mut self, seat: SeatId, name: Username, peer: SocketAddr) -> Result<(), NameTaken> {
+    fn join(
+        &mut self,
+        seat: SeatId,
+        name: Username,
+        peer: SocketAddr,
+        since: Timestamp,
+    ) -> Result<(), NameTaken> {
         self.claim(seat, &name)?;
         info!("{name} joined from {peer}");
         self.tell_all(&Event::Join(name.clone()));
         self.turn.enter(seat);
         let welcome = Event::Welcome(name.clone(), self.people.len() + 1);
-        let is_reachable = true;
-        self.people.insert(seat, Person { name, is_reachable });
+        let person = Person {
+            name,
+            peer,
+            since,
+            is_reachable: true,
+            is_operator: false,
+        };
+        self.people.insert(seat, person);
         self.say(To::Only(seat), &line(&welcome));
         Ok(())
     }
@@ -155,12 +179,15 @@ impl Room {
         };
         self.turn.show(asked_by, users.clone());
         self.users = Some(users);
+        if self.is_operator(asked_by) {
+            let addresses = self.addresses();
+            self.say(To::Only(asked_by), &addresses);
+        }
     }
 
     /// The answer to `/quem`, in fold order.
     pub fn users(&self) -> String {
-        let mut names: Vec<&Username> = self.people.values().map(|person| &person.name).collect();
-        names.sort_by_cached_key(|name| fold(name.as_str()));
+        let names = self.sorted().into_iter().map(|person| &person.name);
         let start = format!("USERS {}", names.len());
         let mut lines = String::new();
         let mut line = start.clone();
@@ -172,6 +199,13 @@ impl Room {
             line = line + " " + name.as_str();
         }
         lines + &line + "\n"
+    }
+
+    /// The people here, in fold order.
+    fn sorted(&self) -> Vec<&Person> {
+        let mut people: Vec<&Person> = self.people.values().collect();
+        people.sort_by_cached_key(|person| fold(person.name.as_str()));
+        people
     }
 
     fn leave(&mut self, seat: SeatId, reason: LeaveReason) {

@@ -50,7 +50,7 @@ impl Secret {
         }
     }
 
-    fn new(word: &str) -> Result<Secret, SecretError> {
+    pub(super) fn new(word: &str) -> Result<Secret, SecretError> {
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
         let key = key.map_err(|_| SecretError::NoChance)?;
         let tag = sign(&key, form(word).as_bytes());

@@ -12,6 +12,7 @@ use super::answers::{
 };
 use super::connection::Connection;
 use super::entrance::Entrance;
+use super::operator::{Asking, recheck};
 use super::pace::TokenBucket;
 use super::post::{Outbox, line};
 use super::registry::{NotSeated, Seat};
@@ -49,6 +50,8 @@ struct Session<'a> {
     is_asked: bool,
     /// Until when it has to be in the room.
     deadline: Instant,
+    /// Given for `/op`.
+    wrong_secrets: usize,
 }
 
 /// Why a client did not come in.
@@ -75,6 +78,7 @@ pub fn serve(server: &Server, connection: &Arc<Connection>, entrance: Entrance, 
         told_to_slow_down: false,
         is_asked: entrance == Entrance::Plain { is_asked: true },
         deadline,
+        wrong_secrets: 0,
     };
     match session.come_in() {
         Ok(seat) => {
@@ -105,7 +109,10 @@ impl Session<'_> {
             let refusal = match self.read_name()? {
                 Err(refusal) => refusal,
                 Ok(name) => match self.server.registry.join(name.clone(), self.connection) {
-                    Ok(seat) => return Ok(seat),
+                    Ok(seat) => {
+                        recheck(self.server, &seat, self.connection);
+                        return Ok(seat);
+                    }
                     Err(NotSeated::Closed) => return Err(NotIn::Refused(Farewell::Shutdown)),
                     Err(NotSeated::NameTaken) => refuse(RefusalCode::UsernameTaken, name.as_str()),
                 },
@@ -164,7 +171,7 @@ impl Session<'_> {
             };
             let answer = match Command::parse(typed) {
                 Ok(Some(Command::Quit)) => return Err(NotIn::Refused(Farewell::Quit)),
-                Ok(Some(Command::Who)) => self.server.registry.users(),
+                Ok(Some(Command::Who)) => self.server.registry.look(|room| room.users()),
                 Ok(Some(Command::Help)) => help().map(|event| line(&event)).collect(),
                 _ => return Ok(typed.parse().map_err(|error| refuse_name(&error))),
             };
@@ -287,6 +294,16 @@ impl Session<'_> {
                         Err(NotSeated::Closed) => break false,
                     },
                 },
+                Ok(Some(Command::Operator { word, command })) => {
+                    let asking = Asking {
+                        server: self.server,
+                        seat,
+                        connection: self.connection,
+                        outbox: &mut outbox,
+                    };
+                    asking.obey(&word, command, &mut self.wrong_secrets);
+                    now = Instant::now();
+                }
                 Ok(Some(Command::Quit)) => {
                     seat.reason = LeaveReason::Quit;
                     break false;

@@ -23,7 +23,7 @@ const DIGITS: usize = 20;
 const GROUP: usize = 5;
 
 /// Crockford's digits, which leave out those that are taken for others, and what is typed for them.
-static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
+pub static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     let mut digits = Specification::new();
     digits.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
     digits

@@ -12,6 +12,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fingerprint::CROCKFORD;
 pub use fingerprint::{Fingerprint, MalformedFingerprint};
 pub use key::{Key, KeyError};
 pub use pin::Pin;

@@ -10,7 +10,6 @@
     reason = "a failed test says so by a panic"
 )]
 
-mod bans;
 mod client;
 mod client_distrust;
 mod client_ends;
@@ -25,6 +24,7 @@ mod installing;
 mod lines;
 mod listening;
 mod names;
+mod operator;
 mod order;
 mod privacy;
 mod prompt;

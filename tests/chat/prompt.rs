@@ -22,7 +22,7 @@ fn help_and_quem_are_answered_and_cost_no_attempt() {
             peer.expect("USERS 2 Ana bia");
         }
         peer.send("/help");
-        let told: Vec<String> = (0..6).map(|_| peer.expect_start("INFO /")).collect();
+        let told: Vec<String> = (0..11).map(|_| peer.expect_start("INFO /")).collect();
         assert!(told[1].contains("/msg, /w NAME TEXT"), "{told:?}");
         assert!(
             !told.iter().any(|line| line.contains("/r")),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use chat::protocol::Text;
 use chat::server::bans::{Ban, Bans, end};
 use chat::server::network::Network;
 use jiff::Timestamp;
@@ -14,8 +13,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::support::fuzz;
-
-mod network;
 
 /// A file in a folder of its own, neither of which is there yet; gone when dropped.
 struct Place(PathBuf);
@@ -35,7 +32,7 @@ impl Place {
     }
 
     fn open(&self) -> Bans {
-        Bans::open(self.0.clone()).unwrap()
+        Bans::open(Some(self.0.clone())).unwrap()
     }
 
     fn text(&self) -> String {
@@ -170,12 +167,12 @@ fn a_list_that_cannot_be_saved_is_as_it_was() {
 fn whoever_reads_during_a_change_reads_all_of_the_old_list_or_of_the_new() {
     let place = Place::new("meanwhile");
     let bans = place.open();
-    let long = "x".repeat(3000);
+    let long = "x".repeat(200);
     let line = |n: u8| format!("192.0.2.{n} - {long}");
     bans.add(ban(&line(0))).unwrap();
     thread::scope(|scope| {
         let adding = scope.spawn(|| {
-            for n in 1..50 {
+            for n in 1..200 {
                 bans.add(ban(&line(n))).unwrap();
             }
         });
@@ -192,7 +189,7 @@ fn whoever_reads_during_a_change_reads_all_of_the_old_list_or_of_the_new() {
 fn a_file_that_cannot_be_read_is_no_empty_list() {
     let place = Place::new("folder");
     fs::create_dir_all(&place.0).unwrap();
-    assert!(Bans::open(place.0.clone()).is_err());
+    assert!(Bans::open(Some(place.0.clone())).is_err());
 }
 
 #[test]
@@ -236,11 +233,9 @@ fn a_ban_is_read_as_it_is_written() {
     let bans = (any::<IpAddr>(), 0..=32_u8, end, any::<String>());
     fuzz(512, bans, |(address, bits, seconds, said)| {
         let network = format!("{address}/{bits}").parse();
-        let ban = Ban {
-            network: network.unwrap_or(Network::of_one(address)),
-            until: seconds.map(|seconds| Timestamp::from_second(seconds).unwrap()),
-            reason: Text::new(&said).as_str().trim().to_owned(),
-        };
+        let network = network.unwrap_or(Network::of_one(address));
+        let until = seconds.map(|seconds| Timestamp::from_second(seconds).unwrap());
+        let ban = Ban::new(network, until, &said);
         let line = ban.to_string();
         prop_assert!(!line.contains('\n'));
         prop_assert_eq!(line.parse(), Ok(ban));
