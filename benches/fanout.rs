@@ -5,6 +5,7 @@
 //! cargo bench                  the whole table, in two minutes on two cores (Linux)
 //! cargo bench -- --quick       a rough one in seconds
 //! cargo bench -- --full        with 10,000 clients at rest as well
+//! cargo bench -- --one-cpu     what one processor carries: the server on the first, all else beside it
 //! ```
 //!
 //! Most works are measured in turns with the *limit*: a server, part of this file, that only reads
@@ -45,6 +46,7 @@ use std::time::{Duration, Instant};
 use std::{env, mem, thread};
 
 use nix::libc::MSG_DONTWAIT;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::clock_getcpuclockid;
@@ -96,7 +98,16 @@ impl Server {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let started = STARTED.fetch_add(1, Ordering::Relaxed);
         let log = format!("{}/fanout-{started}.log", env!("CARGO_TARGET_TMPDIR"));
-        let process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        command.stderr(File::create(&log).unwrap());
+        let process = if has("--one-cpu") {
+            // Inherited, also by the threads it starts before anybody could look.
+            run_on(|cpu| cpu == 0);
+            let process = command.spawn().unwrap();
+            run_on(|cpu| cpu != 0);
+            process
+        } else {
+            command.spawn().unwrap()
+        };
         let start = Instant::now();
         let address = loop {
             let said = fs::read_to_string(&log).unwrap();
@@ -320,14 +331,15 @@ impl Room {
         room
     }
 
-    /// All come in at once. Waits until everyone has been told of all who came later: of each of
+    /// All come in, `at_once` of them at the same time. Waits until everyone has been told of all who came later: of each of
     /// them once, and everyone in the same order.
-    fn enter(&mut self) -> Duration {
+    fn enter(&mut self, at_once: usize) -> Duration {
         let people = self.clients.len();
         let notices = people * (people - 1) / 2;
         let start = Instant::now();
-        for (number, mut stream) in self.streams.iter().enumerate() {
-            writeln!(stream, "{number:04}").unwrap();
+        for number in 0..people {
+            self.wait("welcomes", |heard| heard.welcomes + at_once > number);
+            writeln!(&self.streams[number], "{number:04}").unwrap();
         }
         self.wait("welcomes", |heard| heard.welcomes == people);
         self.wait("newcomers", |heard| heard.joins == notices);
@@ -347,7 +359,7 @@ impl Room {
     fn open(server: Server, people: usize, talk: Talk, window: usize) -> Room {
         let mut room = Room::at_the_door(server, people, talk, window);
         if !room.server.is_limit {
-            room.enter();
+            room.enter(people);
         }
         room
     }
@@ -564,8 +576,20 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
+fn has(flag: &str) -> bool {
+    env::args().any(|argument| argument == flag)
+}
+
+/// Lets this thread, and what it starts, run on these processors only.
+fn run_on(is_one: impl Fn(usize) -> bool) {
+    let mut cpus = CpuSet::new();
+    for cpu in (0..CpuSet::count()).filter(|&cpu| is_one(cpu)) {
+        cpus.set(cpu).unwrap();
+    }
+    sched_setaffinity(Pid::from_raw(0), &cpus).unwrap();
+}
+
 fn main() {
-    let has = |flag: &str| env::args().any(|argument| argument == flag);
     // Every client is an open file, here as there.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
@@ -582,9 +606,13 @@ fn main() {
         "ratio", "wanted", "p50", "p99", "p50", "p99"
     );
     one_to_many(&plan);
+    if has("--one-cpu") {
+        all_with_one_line(&plan);
+        return come_in(&plan, 64);
+    }
     many_to_many(&plan);
     beside_a_sleeper(&plan);
-    come_in(&plan);
+    come_in(&plan, 2000);
     stay(100);
     stay(1000);
     if has("--full") {
@@ -647,14 +675,27 @@ fn beside_a_sleeper(plan: &Plan) {
     print(work, &with, &without, |run| run.cpu, "≥ 0.90");
 }
 
-fn come_in(plan: &Plan) {
+/// Beside what the limit does for one author.
+fn all_with_one_line(plan: &Plan) {
+    let open = |server, talk| RefCell::new(Room::open(server, 100, talk, 1));
+    let limit = open(Server::limit(), Talk::Public(1));
+    let pairs = open(Server::chat(), Talk::Private);
+    let all = open(Server::chat(), Talk::Public(100));
+    let [limit, pairs, all] =
+        plan.run([&limit, &pairs, &all].map(|room| (room, Pace::InFlight(1))));
+    let row = |work, ours, wanted| print(work, ours, &limit, |run| run.cpu, wanted);
+    row("50 pairs in private (wanted: 90 k)", &pairs, "");
+    row("100 to 100, 1 in flight each (3.5 M)", &all, "");
+}
+
+fn come_in(plan: &Plan, at_once: usize) {
     const PEOPLE: usize = 2000;
     let took = median((0..plan.rounds).map(|_| {
         let mut room = Room::at_the_door(Server::chat(), PEOPLE, Talk::Public(0), 1);
-        room.enter().as_secs_f64()
+        room.enter(at_once).as_secs_f64()
     }));
     println!(
-        "\n{PEOPLE} enter at once: {:.0} ms (wanted: 500), {:.0} people a second, {} notices",
+        "\n{PEOPLE} enter, {at_once} at once: {:.0} ms (wanted: 500), {:.0} people a second, {} notices",
         took * 1e3,
         PEOPLE as f64 / took,
         PEOPLE * (PEOPLE - 1) / 2

@@ -195,6 +195,7 @@ fn deliver(room: &mut Room, open: &mut Heard, closed: &mut Heard) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn everyone_hears_the_one_order_less_their_own_lines_and_what_is_for_others(steps in steps()) {
         let (mut room, mut model) = (Room::default(), Model::default());
