@@ -100,6 +100,7 @@ impl Keys {
                     continue;
                 }
                 [0x1b] | [0x1b, b'[', ..] if byte == b'/' => self.give_up(),
+                [..] if is_string && matches!(byte, 0x18 | 0x1a) => self.give_up(),
                 // These begin no sequence, but each of them can be pressed with Alt.
                 [0x1b] if matches!(byte, 0x08 | 0x7f) => {
                     self.give_up();
@@ -124,7 +125,7 @@ impl Keys {
             self.reading.latest = self.reading.latest << 8 | u32::from(byte);
             self.reading.is_done = false;
             self.parser.advance(&mut self.reading, &[byte]);
-            if self.reading.is_done {
+            if self.reading.is_done && byte != 0x1b {
                 self.begun.clear();
             }
         }

@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGCONT, SIGWINCH};
 use signal_hook::low_level::pipe;
@@ -16,9 +16,6 @@ use super::screen::Screen;
 use super::session::Session;
 use super::terminal::Terminal;
 use crate::protocol::{BadLine, LINE_LIMIT, LineReader};
-
-/// How long a terminal may take to tell where its cursor is.
-const MEASURING: Duration = Duration::from_millis(100);
 
 /// Where typed lines come from.
 pub enum Prompt {
@@ -38,8 +35,6 @@ pub struct Editor {
     keys: Keys,
     /// Can be read when the terminal has another size, or the program goes on after a stop.
     changed: UnixStream,
-    /// Until when the terminal may tell where its cursor is; it was asked.
-    measuring: Option<Instant>,
 }
 
 impl Prompt {
@@ -60,7 +55,6 @@ impl Prompt {
             input,
             keys: Keys::default(),
             changed,
-            measuring: None,
         });
         Ok((Prompt::Editor(editor), screen))
     }
@@ -110,10 +104,8 @@ impl Editor {
             if let Some(typed) = self.press_all(session) {
                 return typed;
             }
-            let measuring = self
-                .measuring
-                .map(|end| end.saturating_duration_since(Instant::now()));
-            let patience = measuring.into_iter().chain(self.keys.patience()).min();
+            let asked = Screen::lock(&self.terminal).patience();
+            let patience = asked.into_iter().chain(self.keys.patience()).min();
             let sources = [self.input.as_fd(), self.changed.as_fd()];
             let result = session.wait_to_read(sources, patience);
             let Ok([has_keys, has_changed]) = result else {
@@ -123,7 +115,6 @@ impl Editor {
                 // However often it has, the terminal is asked once.
                 let _ = (&self.changed).read(&mut [0; 64]);
                 Screen::lock(&self.terminal).measure();
-                self.measuring = Some(Instant::now() + MEASURING);
             }
             if has_keys {
                 let mut bytes = [0; 4096];
@@ -143,12 +134,9 @@ impl Editor {
         if self.keys.patience() == Some(Duration::ZERO) {
             self.keys.give_up();
         }
-        if self
-            .measuring
-            .take_if(|end| *end <= Instant::now())
-            .is_some()
-        {
-            Screen::lock(&self.terminal).refresh();
+        let mut terminal = Screen::lock(&self.terminal);
+        if terminal.patience() == Some(Duration::ZERO) {
+            terminal.refresh_at(None);
         }
     }
 
@@ -169,9 +157,7 @@ impl Editor {
                 Asked::Suspend => terminal.suspend(),
                 Asked::Clear => terminal.clear(),
                 Asked::CursorAt(column) => {
-                    if self.measuring.take().is_some() {
-                        terminal.refresh_at(column);
-                    }
+                    terminal.refresh_at(Some(column));
                 }
                 Asked::Complete => terminal.choices = complete(&mut terminal.line, session),
             }

@@ -18,11 +18,17 @@ use super::tty::Tty;
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
 
+/// How long a terminal may take to tell where its cursor is.
+const MEASURING: Duration = Duration::from_millis(100);
+
 /// How long the shell may take to hand the terminal over to a program that goes on.
 const HANDING_OVER: Duration = Duration::from_millis(250);
 
 /// Terminals that take what people see as one character for one.
 const BY_GRAPHEMES: [&str; 4] = ["Apple_Terminal", "iTerm.app", "WezTerm", "ghostty"];
+
+/// Terminals that break rows anew when they are resized, and these too.
+const REFLOWING: [&str; 2] = ["tmux", "vscode"];
 
 /// A terminal with the line being edited at its end. Whoever has something to show locks it, takes
 /// the line away, writes, and puts it back, all in one write.
@@ -39,7 +45,10 @@ pub struct Terminal {
     lang: Lang,
     color: bool,
     by_graphemes: bool,
+    reflows: bool,
     drawn: Drawn,
+    /// When the terminal was asked where its cursor is, if the line still stands as it did then.
+    asked: Option<Instant>,
 }
 
 /// How the line stands on the terminal.
@@ -59,6 +68,7 @@ impl Terminal {
     /// Takes the terminal over. Fails where it cannot be opened.
     pub fn open(session: &Arc<Session>, lang: Lang, color: bool) -> io::Result<Terminal> {
         let program = env::var("TERM_PROGRAM").unwrap_or_default();
+        let by_graphemes = BY_GRAPHEMES.contains(&program.as_str());
         let mut terminal = Terminal {
             line: Line::default(),
             prompt: String::new(),
@@ -68,8 +78,10 @@ impl Terminal {
             session: session.clone(),
             lang,
             color,
-            by_graphemes: BY_GRAPHEMES.contains(&program.as_str()),
+            by_graphemes,
+            reflows: by_graphemes || REFLOWING.contains(&program.as_str()),
             drawn: Drawn::default(),
+            asked: None,
         };
         terminal.take_over()?;
         Ok(terminal)
@@ -133,13 +145,22 @@ impl Terminal {
         if self.tty.is_ours() {
             let _ = self.take_over();
             self.tty.write("\x1b[6n");
+            self.asked = Some(Instant::now());
         }
     }
 
-    /// Shows the line anew on a terminal of another size, whose cursor is in `column`.
-    pub fn refresh_at(&mut self, column: usize) {
-        let all = self.without_line(Some(column)) + &self.with_line(false);
-        self.tty.write(&all);
+    /// How long to wait for its answer.
+    pub fn patience(&self) -> Option<Duration> {
+        Some(MEASURING.saturating_sub(self.asked?.elapsed()))
+    }
+
+    /// Shows the line anew on a terminal that has answered with `column`, or not answered; unless
+    /// it was shown anew meanwhile.
+    pub fn refresh_at(&mut self, column: Option<usize>) {
+        if self.asked.is_some() {
+            let all = self.without_line(column) + &self.with_line(false);
+            self.tty.write(&all);
+        }
     }
 
     /// Shows the line anew, after a change.
@@ -184,6 +205,7 @@ impl Terminal {
             // Some stay at the end of a full row.
             Some(column) if column_broken == 0 && column + 1 >= columns => broken.saturating_sub(1),
             Some(column) if column == column_kept && column != column_broken => kept,
+            _ if self.reflows => broken,
             _ => broken.min(kept),
         };
         match above {
@@ -196,7 +218,7 @@ impl Terminal {
     /// What puts the line back: of one that is higher than half the terminal the rows around the
     /// cursor, so that what arrives is seen as well.
     fn with_line(&mut self, at_end: bool) -> String {
-        self.drawn = Drawn::default();
+        (self.drawn, self.asked) = (Drawn::default(), None);
         if self.prompt.is_empty() {
             return String::new();
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Impostor, client_of};
 use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Dice, Peer, Server, proc_status, wait_until};
+use crate::support::{Dice, Peer, Server, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vt100::Screen;
@@ -16,20 +16,27 @@ use vt100::Screen;
 #[derive(Debug, Clone, Copy)]
 enum State {
     AtTheDoor,
+    NameGiven,
     NothingTyped,
     HalfTyped,
+    TallDraft,
     CompletionList,
     HistorySearch,
+    HalfAKey,
     UnfinishedPaste,
 }
 
 use State::*;
 
-const STATES: [State; 5] = [
+const STATES: [State; 9] = [
+    AtTheDoor,
+    NameGiven,
     NothingTyped,
     HalfTyped,
+    TallDraft,
     CompletionList,
     HistorySearch,
+    HalfAKey,
     UnfinishedPaste,
 ];
 
@@ -72,12 +79,27 @@ fn bring_into(state: State) -> (Terminal, Peer) {
     }
     command.args(["--username", "ana"]);
     let terminal = Terminal::start(command, 24, 80);
+    if let NameGiven = state {
+        let mut peer = impostor.accept();
+        peer.send("<USERNAME>");
+        peer.expect("ana");
+        return (terminal, peer);
+    }
     let mut peer = impostor.welcome("ana");
     peer.expect("/quem");
     terminal.wait_for("Hello, ana");
     terminal.wait_for_input("");
     match state {
-        AtTheDoor | NothingTyped => {}
+        AtTheDoor | NameGiven | NothingTyped => {}
+        TallDraft => {
+            terminal.press(&"word ".repeat(600));
+            terminal.press("end");
+            terminal.wait_for("word end");
+        }
+        HalfAKey => {
+            terminal.type_in("half");
+            terminal.press("\x1b[1;");
+        }
         HalfTyped => terminal.type_in("half a li"),
         CompletionList => {
             terminal.press("/m\t");
@@ -90,32 +112,24 @@ fn bring_into(state: State) -> (Terminal, Peer) {
             terminal.wait_for("(reverse-i-search)`fi'");
         }
         UnfinishedPaste => {
-            let slept = || proc_status(terminal.child.id(), "voluntary_ctxt_switches");
-            let before = slept();
             terminal.press("\x1b[200~one\rtwo");
-            wait_until("it has read, and waits again", || slept() > before);
+            terminal.wait_for("2 lines");
         }
     }
     (terminal, peer)
 }
 
 impl End {
-    /// Whether it can come in that state: in a paste all keys are text.
+    /// Whether it can come in that state.
     fn can_come_in(self, state: State) -> bool {
         match self {
             End::Quit | End::CtrlD => matches!(state, AtTheDoor | NothingTyped),
-            End::CtrlC => !matches!(state, UnfinishedPaste),
             _ => true,
         }
     }
 
     /// Brings it.
     fn come(self, terminal: &Terminal, mut peer: Peer) {
-        // In a search, a SIGINT from outside that comes in the moment before the editor waits for
-        // the next key is only seen with that key. All other ends are told again until noticed.
-        if let End::Signal(Signal::SIGINT) = self {
-            wait_until("the client waits", || terminal.is_waiting());
-        }
         match self {
             End::Quit => terminal.press("/SAIR\r"),
             End::CtrlC => terminal.press("\x03"),
@@ -184,15 +198,6 @@ fn every_end_in_every_state_gives_the_terminal_back() {
     }
 }
 
-#[test]
-fn whoever_is_asked_for_a_name_can_leave_as_well() {
-    for end in ENDS {
-        let (terminal, peer) = bring_into(AtTheDoor);
-        end.come(&terminal, peer);
-        expect_end(terminal, end, &format!("{end:?} at the door"));
-    }
-}
-
 /// How many random endings are tried; `CHAT_ENDINGS` for a longer run.
 fn endings() -> usize {
     std::env::var("CHAT_ENDINGS").map_or(200, |endings| endings.parse().expect("a number"))
@@ -215,7 +220,8 @@ fn hundreds_of_random_endings_leave_nothing_behind() {
         let lines = (0..burst).map(|n| format!("MSG bruno line {n}\n"));
         peer.send_bytes(lines.collect::<String>().as_bytes());
         let keys = ["", "x", "ção", "\x1b[D", "李", "\x0c"][dice.roll(6)];
-        if end.outcome().0 == 1 {
+        // Where nobody reads them yet, the kernel would show them behind the end.
+        if end.outcome().0 == 1 && !matches!(state, NameGiven) {
             terminal.press(keys);
         }
         let before = Instant::now();
@@ -234,8 +240,16 @@ fn hundreds_of_random_endings_leave_nothing_behind() {
         "{} endings, median {median:?}, longest {longest:?}",
         times.len()
     );
-    // A second means that only the last resort ended it.
-    assert!(longest < Duration::from_secs(1), "it took {longest:?}");
+    // What is promised is measured with nothing beside it.
+    let most = match std::env::var_os("CHAT_ENDINGS") {
+        Some(_) => (Duration::from_millis(20), Duration::from_millis(100)),
+        None => (Duration::from_millis(100), Duration::from_secs(1)),
+    };
+    let came = (median, longest);
+    assert!(
+        median < most.0 && longest < most.1,
+        "expected: less than {most:?} (median, longest)\n    came: {came:?}"
+    );
 }
 
 #[test]

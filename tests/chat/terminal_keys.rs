@@ -76,6 +76,12 @@ fn tab_completes_names_everywhere() {
         ("/w BRU", "/w bruno "),
         ("joã", "João: "),
         ("hi JOÃ", "hi João "),
+        ("(br", "(bruno "),
+        ("hi (br", "hi (bruno "),
+        ("@br", "@bruno "),
+        ("/msg @br", "/msg @bruno "),
+        ("he said: \"br", "he said: \"bruno "),
+        ("hi [«br", "hi [«bruno "),
     ] {
         terminal.type_in(typed);
         terminal.press(TAB);

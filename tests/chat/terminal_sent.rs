@@ -35,22 +35,22 @@ fn what_was_sent_looks_as_the_others_see_it() {
     let carlas = Terminal::start(command, 24, 80);
     terminal.wait_for("carla joined");
     carlas.wait_for("here (3)");
-    for line in [
-        "hello",
-        "  indented  ",
-        "//away",
-        "/etc/hosts is a path",
-        "\u{a0}/eu waves",
-        "/me waves again",
-        "/msg carla psst",
-        "/w CARLA: psst again",
-        "a\u{200b}b",
+    for (line, shown) in [
+        ("hello", "<ana> hello"),
+        ("  indented  ", "<ana>   indented"),
+        ("//away", "<ana> /away"),
+        ("/etc/hosts is a path", "<ana> /etc/hosts is a path"),
+        ("\u{a0}/eu waves", "* ana waves"),
+        ("/me  waves again", "* ana  waves again"),
+        ("/msg carla psst", "[ana -> carla] psst"),
+        ("/w CARLA: psst again", "[ana -> carla] psst again"),
+        ("a\u{200b}b", "<ana> ab"),
     ] {
-        terminal.say(line);
+        terminal.press(&format!("{line}\r"));
+        terminal.wait_for(shown);
+        carlas.wait_for(shown);
     }
-    terminal.say("the end");
-    carlas.wait_for("the end");
-    terminal.wait_for("the end");
+    terminal.wait_for_input("");
     let theirs = carlas
         .rows()
         .into_iter()
@@ -65,7 +65,7 @@ fn what_was_sent_looks_as_the_others_see_it() {
         mine, theirs,
         "(left: the author's screen, right: another's)"
     );
-    assert_eq!(mine.len(), 10, "{mine:#?}");
+    assert_eq!(mine.len(), 9, "{mine:#?}");
     assert!(
         mine[0].as_bytes()[2] == b':' && mine[0].ends_with("<ana> hello"),
         "{mine:#?}"
@@ -308,6 +308,9 @@ fn a_paste_waits_for_enter_and_says_how_many_lines_it_has() {
 #[test]
 fn every_line_of_a_paste_behind_a_name_is_private() {
     let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    bruno.send("/msg ana hi");
+    bruno.expect("PRIV bruno ana hi");
+    terminal.wait_for("[bruno -> ana] hi");
     let secret = [
         "secret 1",
         "  secret 2",
@@ -332,7 +335,6 @@ fn every_line_of_a_paste_behind_a_name_is_private() {
         }
         terminal.wait_for_input("");
         assert_eq!(bruno.sync(), [""; 0]);
-        bruno.send("/msg ana hi");
     };
     for addressed in ["/msg bruno ", "/w BRUNO: ", "\u{a0}/msg @bruno ", "/r "] {
         expect(addressed);

@@ -31,18 +31,36 @@ pub struct Terminal {
 
 /// What a terminal has been sent.
 pub struct Seen {
-    parser: Parser<Bells>,
+    parser: Parser<Asked>,
     /// The bytes themselves.
     pub bytes: Vec<u8>,
     closed: bool,
 }
 
+/// What the program asks of the terminal beside showing things.
 #[derive(Default)]
-struct Bells(usize);
+struct Asked {
+    bells: usize,
+    /// Where the cursor was when it asked for that.
+    cursor: Option<(u16, u16)>,
+}
 
-impl Callbacks for Bells {
+impl Callbacks for Asked {
     fn audible_bell(&mut self, _: &mut Screen) {
-        self.0 += 1;
+        self.bells += 1;
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut Screen,
+        _: Option<u8>,
+        _: Option<u8>,
+        params: &[&[u16]],
+        last: char,
+    ) {
+        if (params, last) == (&[&[6]], 'n') {
+            self.cursor = Some(screen.cursor_position());
+        }
     }
 }
 
@@ -66,7 +84,7 @@ impl Terminal {
             .expect("the program starts");
         let pty = Arc::new(pty);
         let seen = Seen {
-            parser: Parser::new_with_callbacks(size(rows), size(columns), 10_000, Bells(0)),
+            parser: Parser::new_with_callbacks(size(rows), size(columns), 10_000, Asked::default()),
             bytes: Vec::new(),
             closed: false,
         };
@@ -87,7 +105,14 @@ impl Terminal {
                 seen.parser.process(&unseen[..whole]);
                 unseen.drain(..whole);
                 seen.bytes.extend_from_slice(&bytes[..length]);
+                let asked = seen.parser.callbacks_mut().cursor.take();
                 theirs.1.notify_all();
+                drop(seen);
+                if let Some((row, column)) = asked {
+                    let answer = format!("\x1b[{};{}R", row + 1, column + 1);
+                    // The program may be gone.
+                    let _ = (&*source).write_all(answer.as_bytes());
+                }
             }
             theirs.0.lock().unwrap().closed = true;
             theirs.1.notify_all();
@@ -160,12 +185,6 @@ impl Terminal {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
     }
 
-    /// Whether the program's main thread waits for something, a key for instance.
-    pub fn is_waiting(&self) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        status.is_ok_and(|status| status.contains("State:\tS"))
-    }
-
     /// Looks at the screen.
     pub fn look<T>(&self, find: impl FnOnce(&Screen) -> T) -> T {
         let seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +215,7 @@ impl Terminal {
 
     /// How often the bell has rung.
     pub fn bells(&self) -> usize {
-        self.seen.0.lock().unwrap().parser.callbacks().0
+        self.seen.0.lock().unwrap().parser.callbacks().bells
     }
 
     /// Waits until a row of the screen has `text` in it.
