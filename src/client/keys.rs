@@ -100,7 +100,7 @@ impl Keys {
                     continue;
                 }
                 [0x1b] | [0x1b, b'[', ..] if byte == b'/' => self.give_up(),
-                [..] if is_string && matches!(byte, 0x18 | 0x1a) => self.give_up(),
+                [..] if is_string && matches!(byte, 0x18 | 0x1a | 0x9c) => self.give_up(),
                 // These begin no sequence, but each of them can be pressed with Alt.
                 [0x1b] if matches!(byte, 0x08 | 0x7f) => {
                     self.give_up();
