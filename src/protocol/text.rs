@@ -25,7 +25,9 @@ pub struct Text<'a>(Cow<'a, str>);
 impl<'a> Text<'a> {
     /// Cleans `raw`. Printable ASCII, by far the most common line, is borrowed as it is.
     pub fn new(raw: &'a str) -> Self {
-        let is_printable = raw.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        // To the end in any case: without a way out the compiler looks at many bytes at once.
+        let and_printable = |all, byte| all & (b' '..=b'~').contains(&byte);
+        let is_printable = raw.bytes().fold(true, and_printable);
         Text(match is_printable {
             true => Cow::Borrowed(raw),
             false => Cow::Owned(clean(raw)),
@@ -108,6 +110,7 @@ fn clean(raw: &str) -> String {
 fn judge(first: char, rest: &str) -> (usize, Fate) {
     let one = first.len_utf8();
     match first {
+        ' '..='~' => (one, Fate::Stays),
         '\u{1b}' => match sequence_length(rest) {
             Some(length) => (length, Fate::Goes),
             None => (one, Fate::Becomes(char::REPLACEMENT_CHARACTER)),
