@@ -31,6 +31,10 @@ pub fn set_keepalive(stream: &TcpStream, patience: Duration) -> io::Result<()> {
 /// Lets data wait on `stream` for as long as it takes, from now on: a server that slows down a flood
 /// keeps its window closed, which `TCP_USER_TIMEOUT` counts as silence. A peer that vanishes is then
 /// found in time only while nothing waits.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_variables, reason = "nothing is to be taken back")
+)]
 pub fn clear_user_timeout(stream: &TcpStream) {
     // It can fail only where it could not be set.
     #[cfg(target_os = "linux")]

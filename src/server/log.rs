@@ -89,3 +89,25 @@ impl Write for Queue {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use log::{Level, Log as _};
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_logged_moves_no_terminal() {
+        let (lines, written) = sync_channel(WAITING);
+        let logger = env_logger::Builder::new()
+            .filter_level(log::LevelFilter::Info)
+            .format(write_record)
+            .target(Target::Pipe(Box::new(Queue(lines))))
+            .build();
+        let words = format_args!("\u{1b}[2Jred\u{202e}\r\nsecond\u{9b} line");
+        logger.log(&Record::builder().level(Level::Info).args(words).build());
+        let line = String::from_utf8(written.recv().unwrap()).unwrap();
+        let (_, said) = line.split_once("INFO ] ").unwrap();
+        assert_eq!(said, "red\u{fffd}\n second\u{fffd} line\n", "(left: came)");
+    }
+}
