@@ -205,10 +205,10 @@ fn refused_here_and_refused_elsewhere_call_for_different_things() {
 
 #[test]
 fn it_says_that_connecting_takes_a_while_and_tries_the_next_address() {
+    let server = Server::start(&[]);
+    let port = server.address.port().to_string();
     // Of a name's addresses the resolver puts this one first.
-    let silent = silence(Domain::IPV6, "[::1]:0");
-    let port = silent.address.port().to_string();
-    let _server = Server::start(&["--bind", &format!("127.0.0.1:{port}")]);
+    let _silent = silence(Domain::IPV6, &format!("[::1]:{port}"));
     let hosts = "::1 both\n127.0.0.1 both\n";
     let clients = LANGS.map(|lang| {
         let flags = ["both", "--port", &port, "--lang", lang, "--username", lang];
@@ -222,7 +222,6 @@ fn it_says_that_connecting_takes_a_while_and_tries_the_next_address() {
     for (client, (meanwhile, hello)) in clients.into_iter().zip(words) {
         let Some(client) = client else { return };
         client.wait_for(&format!("{meanwhile}:{port};"));
-        assert_eq!(client.stdout.so_far(), "", "not yet in (left: came)");
         client.stdout.wait_for(hello);
         assert_eq!(client.stderr.so_far().lines().count(), 1, "said once");
     }
