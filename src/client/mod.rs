@@ -17,6 +17,7 @@ mod receiver;
 mod render;
 mod screen;
 mod session;
+mod signals;
 mod talk;
 mod terminal;
 pub mod trust;
@@ -26,13 +27,12 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::net::plain_words;
 use crate::protocol::{Farewell, Username, UsernameError};
@@ -47,6 +47,7 @@ pub use render::Bell;
 use render::Painter;
 use screen::Screen;
 use session::{LAST_WORDS, Session};
+use signals::{end_at_signals, leave_at_signals};
 use talk::Talk;
 use trust::Trust;
 pub use tty::can_move_its_cursor;
@@ -225,6 +226,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let system = |error: io::Error| Problem::System(plain_words(&error));
     let password = password::given(&options)?;
     let (lang, server) = (options.lang, &options.server);
+    let is_on_its_way = leave_at_signals().map_err(system)?;
     let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
     let (stream, confidence) = match encrypt(stream, &options) {
         Ok(encrypted) => encrypted,
@@ -232,6 +234,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     };
     let session = Arc::new(Session::new().map_err(system)?);
     end_at_signals(&session).map_err(system)?;
+    is_on_its_way.store(false, Ordering::Release);
     let link = Arc::new(Link::new(stream, session.clone()));
 
     let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -330,13 +333,4 @@ pub fn say_last(sentence: &str) {
     if session::poll_for(&mut fds, Some(LAST_WORDS)).is_ok() && fds[0].any() == Some(true) {
         let _ = writeln!(stderr, "{sentence}");
     }
-}
-
-/// Ends the session at SIGINT (in a terminal: Ctrl-C), SIGTERM, SIGHUP and SIGQUIT.
-fn end_at_signals(session: &Arc<Session>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
-    let session = session.clone();
-    let wait = move || signals.forever().for_each(|_| session.end(Ending::Left));
-    thread::Builder::new().spawn(wait)?;
-    Ok(())
 }

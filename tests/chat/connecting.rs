@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::client::{LANGS, client, client_of, deserted, last_words};
@@ -288,5 +289,17 @@ fn an_address_that_no_way_leads_to_is_told_as_such() {
         ];
         let there = |command: &_| network.on(0, command);
         expect_words(&["--host", host], there, 1, [&words[0], &words[1]]);
+    }
+}
+
+#[test]
+fn whoever_does_not_want_to_wait_for_a_connection_can_leave() {
+    let silent = silence(Domain::IPV4, "127.0.0.1:0");
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut client = Process::spawn(&mut client_of(silent.address, &[]));
+        client.wait_for("Still connecting to");
+        client.signal(signal);
+        assert_eq!(client.finish(), Some(0), "after {signal} (left: came)");
+        assert_eq!(client.stderr.so_far().lines().count(), 1, "no more to say");
     }
 }
