@@ -89,3 +89,17 @@ fn flags_that_make_no_sense() {
     let words = Process::spawn(twin.env("CHAT_KEEPALIVE", "immer")).last_words(2);
     assert!(words.contains("immer"), "{words}");
 }
+
+#[test]
+fn a_state_folder_that_cannot_be_made_is_told_and_the_server_starts() {
+    let program = env!("CARGO_BIN_EXE_chat-server");
+    let server = Server::start(&[
+        "--plaintext",
+        "local",
+        "--state-dir",
+        &format!("{program}/state"),
+    ]);
+    let told = server.process.stderr.so_far();
+    assert!(told.contains("cannot keep a key in "), "came: {told}");
+    server.join("ana");
+}
