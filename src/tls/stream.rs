@@ -39,9 +39,10 @@ enum End {
     Broken(rustls::Error),
 }
 
-/// How much may come without a word in it: one record at its longest (RFC 8446, section 5.2), and far
-/// more than a handshake. rustls bounds empty records and key updates, but not those in turn.
-const FRUITLESS: usize = 5 + (1 << 14) + 256;
+/// How much may come without a word in it: one record at its longest (RFC 8446, section 5.2), and as
+/// much again for what TLS itself has to say, a handshake for one. rustls bounds empty records and
+/// key updates, but not those in turn.
+const FRUITLESS: usize = 2 * (5 + (1 << 14) + 256);
 
 impl Stream {
     /// Plain, as `socket` is.
@@ -182,7 +183,7 @@ impl Read for &Stream {
         if length == buffer.len() && has_more(&self.socket) {
             // Text is shorter than its records. With these it is more than fits, so that a reader
             // sees that it needs more room.
-            let mut more = vec![0; length / 2];
+            let mut more = vec![0; length];
             let length = self.receive(&mut more)?;
             lock(sealed).open(&more[..length]);
         }

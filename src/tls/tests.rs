@@ -186,14 +186,33 @@ fn whoever_waits_to_send_can_be_told_something() {
 fn a_batch_that_does_not_fit_fills_the_readers_buffer() {
     let (server, client) = sealed(&Key::generate().unwrap());
     let batch: Vec<u8> = (0..20_000_u32).map(|at| at as u8).collect();
-    send(&client, &batch).unwrap();
-    let mut came = Vec::new();
+    // In small records, which take much more room than what they say.
+    for line in batch.chunks(50) {
+        send(&client, line).unwrap();
+    }
+    // So that a reader of lines sees that it needs more room.
+    let mut came = read(&server).unwrap();
+    assert_eq!(came.len(), 512);
     while came.len() < batch.len() {
-        let next = read(&server).unwrap();
-        assert!(next.len() == 512 || came.len() + next.len() == batch.len());
-        came.extend(next);
+        came.extend(read(&server).unwrap());
     }
     assert_eq!(came, batch);
+}
+
+#[test]
+fn the_longest_record_is_not_taken_for_a_flood_however_it_comes() {
+    for size in [1, 100, 1024, 1 << 14] {
+        let (server, client) = sealed(&Key::generate().unwrap());
+        let much = vec![b'x'; 3 << 14];
+        send(&client, &much).unwrap();
+        let (mut came, mut buffer) = (0, vec![0; size]);
+        while came < much.len() {
+            match (&server).read(&mut buffer) {
+                Ok(length) => came += length,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -241,4 +260,18 @@ fn a_handshake_goes_on_by_one_read_at_a_time() {
     assert_eq!(kind(), Err(ErrorKind::WouldBlock));
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(kind(), Err(ErrorKind::UnexpectedEof));
+}
+
+#[test]
+fn a_panic_while_something_is_sent_harms_nobody_else() {
+    let (server, client) = sealed(&Key::generate().unwrap());
+    let much = vec![b'x'; 1 << 23];
+    thread::scope(|scope| {
+        let panicked = scope.spawn(|| client.send(&much, || panic!("a test wants to see this")));
+        assert!(panicked.join().is_err());
+    });
+    let after = send(&client, b"y").map_err(|error| error.kind());
+    assert_eq!(after, Err(ErrorKind::BrokenPipe));
+    send(&server, b"still here\n").unwrap();
+    assert_eq!(read(&client).unwrap(), b"still here\n");
 }
