@@ -51,6 +51,11 @@ pub fn append(file: &Path, line: &str) -> io::Result<()> {
     file.write_all(format!("{before}{line}\n").as_bytes())
 }
 
+/// Whether an error says that there is no such file, or no folder to have it in.
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if folder != Path::new("") => folder,

@@ -206,7 +206,7 @@ struct Known {
 /// What `file` says of `server`. Lines that say nothing of anybody are passed over.
 fn known(file: &Path, server: &str) -> io::Result<Option<Known>> {
     let text = match fs::read(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if files::is_absent(&error) => return Ok(None),
         text => text?,
     };
     let text = String::from_utf8_lossy(&text);
@@ -230,7 +230,7 @@ fn remember(file: &Path, server: &str, key: Fingerprint) -> io::Result<()> {
 /// Makes this the only line about `server`.
 fn replace(file: &Path, server: &str, key: Fingerprint) -> io::Result<()> {
     let text = match fs::read(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) if files::is_absent(&error) => Vec::new(),
         text => text?,
     };
     let text = String::from_utf8_lossy(&text);

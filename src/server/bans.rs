@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -140,7 +140,7 @@ impl Bans {
 /// The bans in `file`, and the lines that are none; those stay in it for whoever mends them.
 fn read(file: &Path) -> io::Result<(Vec<Ban>, String)> {
     let bytes = match fs::read(file) {
-        Err(error) if is_absent(&error) => Vec::new(),
+        Err(error) if files::is_absent(&error) => Vec::new(),
         bytes => bytes?,
     };
     let (mut bans, mut unreadable) = (Vec::new(), String::new());
@@ -221,9 +221,4 @@ pub fn end(word: &str, now: Timestamp) -> Option<Timestamp> {
     let lasts = SignedDuration::from_secs(i64::from(count) * unit);
     let now = Timestamp::from_second(now.as_second()).ok()?;
     now.checked_add(lasts).ok()
-}
-
-/// Whether there is no such file, nor a folder where it could be.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

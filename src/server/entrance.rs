@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use log::{info, warn};
+use log::warn;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::Options;
@@ -56,7 +56,6 @@ impl Encryption {
             kept => kept?,
         };
         let fingerprint = key.fingerprint();
-        info!("fingerprint {fingerprint}");
         let config = key.server_config()?;
         Ok(Encryption {
             config,
@@ -88,26 +87,29 @@ const HANDSHAKE: u8 = 0x16;
 /// Finds out how the client begins, by its first byte, and shakes hands if it wants encryption. All
 /// of it before `deadline`, which the connection has from now on.
 ///
-/// A plain client that waits to be asked is asked within a moment. Encryption may still cross that.
-/// Fails when the handshake does.
+/// A plain client may wait to be asked: so it is asked within a moment, if it is welcome. Encryption
+/// may still cross that. Fails when the handshake does.
 pub fn receive(
     connection: &Connection,
     options: &Options,
     deadline: Instant,
+    is_welcome: bool,
 ) -> io::Result<Entrance> {
-    let plain = match may_be_plain(connection, options) {
+    let mut entrance = match may_be_plain(connection, options) {
         true => Entrance::Plain { is_asked: false },
         false => Entrance::Refused,
     };
     let Some(encryption) = &options.encryption else {
         connection.set_deadline(Some(deadline))?;
-        return Ok(plain);
+        return Ok(entrance);
     };
-    let mut entrance = plain;
     let mut first = None;
     if entrance != Entrance::Refused {
         connection.set_deadline(Some(deadline.min(Instant::now() + HELLO)))?;
         first = peek(connection)?;
+        if first.is_none() && !is_welcome {
+            return Ok(entrance);
+        }
         if first.is_none() && connection.send(&line(&first_question(options))) {
             entrance = Entrance::Plain { is_asked: true };
         }
@@ -125,7 +127,7 @@ pub fn receive(
 }
 
 /// What everybody is asked first.
-pub fn first_question(options: &Options) -> Event<'static> {
+fn first_question(options: &Options) -> Event<'static> {
     match options.password {
         Some(_) => Event::AskPassword,
         None => Event::AskUsername,

@@ -209,6 +209,9 @@ pub fn announce(addresses: &[SocketAddr], fingerprint: Option<Fingerprint>) {
     for address in addresses {
         info!("listening on {address}");
     }
+    if let Some(fingerprint) = fingerprint {
+        info!("fingerprint {fingerprint}");
+    }
     // Without a list of interfaces there is less to suggest, and nothing is lost.
     let mut interfaces = get_if_addrs().unwrap_or_default();
     interfaces.retain(Interface::is_oper_up);

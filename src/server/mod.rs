@@ -97,6 +97,8 @@ pub struct Server {
     registry: Registry,
     door: Door,
     closing: AtomicBool,
+    /// When a client could not be taken in for the last time.
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Server {
@@ -115,6 +117,7 @@ impl Server {
             ),
             options,
             closing: AtomicBool::new(false),
+            failed: Mutex::new(None),
         })
     }
 
@@ -135,7 +138,6 @@ impl Server {
     /// [`shut_down`](Self::shut_down), when all of them have ended.
     pub fn run(&self) {
         thread::scope(|scope| {
-            let mut failed: Option<Instant> = None;
             while !self.is_closing() {
                 match self.take_in(scope) {
                     Ok(()) => {}
@@ -143,18 +145,21 @@ impl Server {
                         debug!("a client did not wait: {error}")
                     }
                     Err(error) => {
-                        if failed.is_none_or(|last| last.elapsed() > EPISODE) {
-                            warn!(
-                                "cannot take in more clients for now: {}",
-                                plain_words(&error)
-                            );
-                        }
-                        failed = Some(Instant::now());
+                        self.complain(&error);
                         thread::sleep(BACK_OFF);
                     }
                 }
             }
         });
+    }
+
+    /// Says that a client cannot be taken in; once an episode.
+    fn complain(&self, error: &io::Error) {
+        let before = lock(&self.failed).replace(Instant::now());
+        if before.is_none_or(|last| last.elapsed() > EPISODE) {
+            let reason = plain_words(error);
+            warn!("cannot take in more clients for now: {reason}");
+        }
     }
 
     /// Waits for clients, or to be told to end, and takes in one at each listener where they are.
@@ -233,12 +238,13 @@ impl Server {
         connection: &Arc<Connection>,
         admission: Admission<'scope>,
     ) {
-        let patience = match admission.farewell {
-            None => self.options.handshake_timeout,
-            Some(_) => GRACE,
+        let is_welcome = admission.farewell.is_none();
+        let patience = match is_welcome {
+            true => self.options.handshake_timeout,
+            false => GRACE,
         };
         let deadline = Instant::now() + patience;
-        match entrance::receive(connection, &self.options, deadline) {
+        match entrance::receive(connection, &self.options, deadline, is_welcome) {
             Err(error) => {
                 debug!("{} did not come in: {error}", connection.peer());
                 connection.finish("");
@@ -248,7 +254,7 @@ impl Server {
                 let theirs = connection.clone();
                 let serve = move || self.serve(&theirs, admission, Entrance::Sealed, deadline);
                 if let Err(error) = self.spawn(connection, scope, serve) {
-                    warn!("cannot go on with a client: {}", plain_words(&error));
+                    self.complain(&error);
                 }
             }
             Ok(entrance) => self.serve(connection, admission, entrance, deadline),

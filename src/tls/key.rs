@@ -95,7 +95,7 @@ impl Key {
             reason: plain_words(&error),
         };
         let opened = match File::open(file) {
-            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if files::is_absent(&error) => return Ok(None),
             opened => opened.map_err(unreadable)?,
         };
         let mode = opened.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
@@ -150,11 +150,6 @@ impl Key {
 
 fn unmakable(error: impl ToString) -> KeyError {
     KeyError::Unmakable(error.to_string())
-}
-
-/// Whether there is no such file, or no such folder to have it in.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]
