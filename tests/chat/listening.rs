@@ -84,9 +84,9 @@ fn start_on(network: &Network, flags: &[&str]) -> Server {
 /// The server with `flags`, where /etc/hosts says `hosts`; `None` where that cannot be had.
 #[track_caller]
 fn start_with_hosts(hosts: &str, flags: &[&str]) -> Option<Server> {
-    let server = Server::as_typed(flags).command;
-    let command = with_file("/etc/hosts", hosts, &server)?;
-    Some(Setup { command }.start())
+    let setup = Server::as_typed(flags);
+    let command = with_file("/etc/hosts", hosts, &setup.command)?;
+    Some(Setup { command, ..setup }.start())
 }
 
 const BOTH: &str = "127.0.0.1 both\n::1 both\n";

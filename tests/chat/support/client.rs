@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::{DEADLINE, Peer, Process, Server, is_sealed, state_home};
+use super::{DEADLINE, Peer, Process, Server, is_sealed, set_sealed, state_home};
 
 /// `chat-client` with `flags`, and with nothing of this machine's environment.
 pub fn client(flags: &[&str]) -> Command {
@@ -89,6 +89,7 @@ impl Impostor {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
+        set_sealed(address, false);
         Impostor { listener, address }
     }
 

@@ -11,7 +11,10 @@ pub mod proxy;
 mod server;
 pub mod terminal;
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,9 +68,26 @@ pub fn state_home() -> &'static str {
     concat!(env!("CARGO_TARGET_TMPDIR"), "/state")
 }
 
-/// Whether whoever connects to `address` is to encrypt.
-pub fn is_sealed(_address: std::net::SocketAddr) -> bool {
-    false
+/// Whether this test is to encrypt: by the module it stands in, which gives its thread a name.
+pub fn is_over_tls() -> bool {
+    let thread = thread::current();
+    thread
+        .name()
+        .is_some_and(|name| name.starts_with("over_tls::"))
+}
+
+/// Who encrypts of those who listen, as far as tests have started them.
+static LISTENERS: Mutex<BTreeMap<SocketAddr, bool>> = Mutex::new(BTreeMap::new());
+
+/// Says whether whoever connects to `address` has to encrypt.
+pub fn set_sealed(address: SocketAddr, is_sealed: bool) {
+    LISTENERS.lock().unwrap().insert(address, is_sealed);
+}
+
+/// Whether whoever connects to `address` has to encrypt.
+pub fn is_sealed(address: SocketAddr) -> bool {
+    let listeners = LISTENERS.lock().unwrap();
+    listeners.get(&address).copied().unwrap_or_else(is_over_tls)
 }
 
 pub fn is_root() -> bool {

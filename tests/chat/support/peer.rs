@@ -1,20 +1,22 @@
 //! A connection without a client program, as `nc` makes one.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::DEADLINE;
+use chat::tls::{Pin, Stream};
 
-/// What a connection's bytes travel over. Clones are the same connection, so that one thread can
-/// write while another reads; it closes with the last of them.
+use super::{DEADLINE, is_sealed};
+
+/// What a connection's bytes travel over, plain or encrypted. Clones are the same connection, so that
+/// one thread can write while another reads; it closes with the last of them.
 #[derive(Clone)]
 pub struct Wire {
-    tcp: Arc<TcpStream>,
+    stream: Arc<Stream>,
 }
 
 impl Wire {
@@ -22,38 +24,61 @@ impl Wire {
     pub fn new(tcp: TcpStream) -> Wire {
         tcp.set_read_timeout(Some(DEADLINE)).unwrap();
         tcp.set_nodelay(true).unwrap();
-        Wire { tcp: Arc::new(tcp) }
+        let stream = Arc::new(Stream::plain(tcp));
+        Wire { stream }
+    }
+
+    /// The same, encrypted, to whoever listens there; unless that one has only a few words in plain.
+    pub fn sealed(tcp: TcpStream) -> io::Result<Wire> {
+        let plain = tcp.try_clone()?;
+        let wire = Wire::new(tcp);
+        wire.stream.seal(Pin::new(None).connection().unwrap())?;
+        let mut first = [0];
+        if plain.peek(&mut first)? == 1 && first[0].is_ascii_uppercase() {
+            return Ok(Wire::new(plain));
+        }
+        while let Err(error) = wire.stream.shake_hands() {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+        Ok(wire)
     }
 
     pub fn local_addr(&self) -> SocketAddr {
-        self.tcp.local_addr().unwrap()
+        self.stream.socket().local_addr().unwrap()
     }
 
     /// Says that nothing more will be sent.
     pub fn half_close(&self) -> io::Result<()> {
-        self.tcp.shutdown(Shutdown::Write)
+        self.stream.finish();
+        Ok(())
     }
 
     /// Lets it end in a reset, as a machine does that was switched off and on again.
     pub fn reset(self) {
-        let socket = SockRef::from(&*self.tcp);
+        let socket = SockRef::from(self.stream.socket());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
 impl Read for Wire {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        (&*self.tcp).read(bytes)
+        (&*self.stream).read(bytes)
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.tcp).write(bytes)
+        let wait = || {
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        };
+        self.stream.send(bytes, wait).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        (&*self.tcp).flush()
+        Ok(())
     }
 }
 
@@ -80,7 +105,10 @@ pub struct Peer {
 impl Peer {
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Peer {
-        Peer::new(TcpStream::connect(address).expect("the server accepts"))
+        Peer::to(
+            address,
+            TcpStream::connect(address).expect("the server accepts"),
+        )
     }
 
     /// From another address of this machine; Linux has all of 127/8.
@@ -90,11 +118,23 @@ impl Peer {
         let own = SocketAddr::from((own, 0));
         socket.bind(&own.into()).unwrap();
         socket.connect(&address.into()).expect("the server accepts");
-        Peer::new(socket.into())
+        Peer::to(address, socket.into())
+    }
+
+    /// Over a connection to whoever listens at `address`, encrypted where that is wanted there.
+    #[track_caller]
+    fn to(address: SocketAddr, tcp: TcpStream) -> Peer {
+        match is_sealed(address) {
+            true => Peer::over(Wire::sealed(tcp).expect("the server encrypts")),
+            false => Peer::new(tcp),
+        }
     }
 
     pub fn new(tcp: TcpStream) -> Peer {
-        let wire = Wire::new(tcp);
+        Peer::over(Wire::new(tcp))
+    }
+
+    pub fn over(wire: Wire) -> Peer {
         let reader = BufReader::new(wire.clone());
         Peer { wire, reader }
     }

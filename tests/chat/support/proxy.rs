@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::{DEADLINE, wait_until};
+use super::{DEADLINE, is_sealed, set_sealed, wait_until};
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,6 +56,7 @@ impl Proxy {
     pub fn before(server: SocketAddr, script: &[Cut]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        set_sealed(address, is_sealed(server));
         let state = Arc::new(State::default());
         let (script, theirs) = (script.to_vec(), state.clone());
         thread::spawn(move || {

@@ -7,12 +7,17 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{Peer, Process, busy_time, open_files, proc_status, state_home, wait_until};
+use super::{
+    Peer, Process, busy_time, is_over_tls, open_files, proc_status, set_sealed, state_home,
+    wait_until,
+};
 
 /// A server before its start. Every server of a test is started through this.
 pub struct Setup {
     /// What will be run.
     pub command: Command,
+    /// Whether whoever speaks to it encrypts.
+    pub is_sealed: bool,
 }
 
 impl Setup {
@@ -20,6 +25,7 @@ impl Setup {
     pub fn through(self, wrap: impl FnOnce(&Command) -> Command) -> Setup {
         Setup {
             command: wrap(&self.command),
+            ..self
         }
     }
 
@@ -30,6 +36,10 @@ impl Setup {
         let line = process.wait_for("listening on ");
         let (_, address) = line.split_once("listening on ").unwrap();
         let address = address.trim().parse().unwrap();
+        set_sealed(address, self.is_sealed);
+        // By then it has closed what it opens to find its own addresses.
+        let tells = |log: &str| log.contains(" join").then_some(());
+        process.stderr.wait_until("it tells how to join", tells);
         Server { address, process }
     }
 }
@@ -53,7 +63,7 @@ impl Server {
             ("--bind", "127.0.0.1:0"),
             ("--rate", "0"),
             ("--max-per-address", "0"),
-            ("--plaintext", "only"),
+            ("--plaintext", if is_over_tls() { "never" } else { "only" }),
         ];
         let usually = usually
             .iter()
@@ -67,7 +77,10 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
         command.env_clear().env("XDG_STATE_HOME", state_home());
         command.args(flags);
-        Setup { command }
+        Setup {
+            command,
+            is_sealed: is_over_tls(),
+        }
     }
 
     /// What its screen shows so far.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 use pty_process::Size;
 use pty_process::blocking::{Pts, Pty};
@@ -183,6 +183,12 @@ impl Terminal {
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+    }
+
+    /// Whether it shows what is typed by itself.
+    pub fn echoes(&self) -> bool {
+        let settings = tcgetattr(self.pts.as_ref().unwrap()).unwrap();
+        settings.local_flags.contains(LocalFlags::ECHO)
     }
 
     /// Looks at the screen.

@@ -1,0 +1,318 @@
+//! A room with a password.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+
+use super::{Folder, fingerprint_of, own_address, sealed_server};
+use crate::support::client::{LANGS, client, last_words};
+use crate::support::terminal::Terminal;
+use crate::support::{Peer, Process, Server, Wire};
+
+const WORD: &str = "abre-te, sésamo";
+
+/// A server whose room has that password.
+#[track_caller]
+fn locked(folder: &Folder, flags: &[&str]) -> Server {
+    let file = folder.path("password");
+    fs::write(&file, format!("  {WORD} \nnot this\n")).unwrap();
+    let flags = [&["--password-file", file.to_str().unwrap()], flags].concat();
+    sealed_server(&folder.path("state"), &flags)
+}
+
+#[track_caller]
+fn come_in(peer: &mut Peer) {
+    peer.send(WORD);
+    peer.expect("<USERNAME>");
+    peer.send("ana");
+    peer.expect("WELCOME ana 1");
+}
+
+#[test]
+fn the_password_is_asked_for_before_the_name_encrypted_or_from_this_machine() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let plain = Peer::new(TcpStream::connect(server.address).unwrap());
+    for mut peer in [server.connect(), plain] {
+        peer.expect("<PASSWORD>");
+        peer.send("wrong");
+        peer.expect("ERR password-wrong");
+        peer.expect("<PASSWORD>");
+        come_in(&mut peer);
+        peer.quit();
+    }
+    assert!(!server.log().contains(WORD), "{}", server.log());
+}
+
+#[test]
+fn nothing_at_the_password_prompt_tells_of_the_room_and_five_wrong_ones_are_enough() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let mut ana = server.connect();
+    ana.expect("<PASSWORD>");
+    come_in(&mut ana);
+    let mut stranger = server.connect();
+    for typed in ["", "/quem", "/help", "ana", "abre-te, sésam"] {
+        stranger.expect("<PASSWORD>");
+        stranger.send(typed);
+        stranger.expect("ERR password-wrong");
+    }
+    stranger.expect("BYE too-many-attempts");
+    stranger.expect_end();
+    let mut fifth = server.connect();
+    for typed in ["1", "2", "3", &"x".repeat(5000)] {
+        fifth.expect("<PASSWORD>");
+        fifth.send(typed);
+        fifth.expect_start("ERR ");
+    }
+    fifth.expect("<PASSWORD>");
+    fifth.send(WORD);
+    fifth.expect("<USERNAME>");
+    let mut leaver = server.connect();
+    leaver.expect("<PASSWORD>");
+    leaver.send("/SAIR");
+    leaver.expect("BYE quit");
+    assert_eq!(ana.sync(), [""; 0]);
+}
+
+#[test]
+fn without_encryption_nobody_comes_in_from_afar_whatever_the_flag_says() {
+    let Some(own) = own_address() else { return };
+    let folder = Folder::new();
+    for who in ["local", "any", "only"] {
+        let flags = ["--bind", "0.0.0.0:0", "--plaintext", who];
+        let server = locked(&folder, &flags);
+        let tcp = TcpStream::connect((&*own, server.address.port())).unwrap();
+        let mut peer = Peer::new(tcp);
+        peer.send(WORD);
+        peer.expect_start("INFO ");
+        peer.expect("BYE encryption-required");
+        peer.expect_end();
+        if who != "only" {
+            let tcp = TcpStream::connect((&*own, server.address.port())).unwrap();
+            let mut peer = Peer::over(Wire::sealed(tcp).unwrap());
+            peer.expect("<PASSWORD>");
+            come_in(&mut peer);
+        }
+    }
+}
+
+#[test]
+fn a_password_file_without_a_password_stops_the_server() {
+    let folder = Folder::new();
+    let file = folder.path("password");
+    let told = || {
+        let flags = [
+            "--bind",
+            "127.0.0.1:0",
+            "--password-file",
+            file.to_str().unwrap(),
+        ];
+        Process::spawn(&mut Server::as_typed(&flags).command).last_words(1)
+    };
+    let missing = told();
+    assert!(missing.contains("cannot read the password in"), "{missing}");
+    for text in ["", " \t\n", "\nlater\n"] {
+        fs::write(&file, text).unwrap();
+        let empty = told();
+        assert!(
+            empty.contains("there is no password on the first line"),
+            "{empty}"
+        );
+    }
+}
+
+/// The client towards a server, as a pipe.
+fn piped(server: &Server, host: &str, lang: &str) -> std::process::Command {
+    let port = server.address.port().to_string();
+    let flags = [
+        "--host",
+        host,
+        "--port",
+        &port,
+        "--lang",
+        lang,
+        "--username",
+        "ana",
+    ];
+    client(&flags)
+}
+
+#[test]
+fn the_client_gives_the_password_it_was_given_from_a_file_or_the_environment() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let file = folder.path("password");
+    let mut from_file = piped(&server, "127.0.0.1", "en");
+    // The file counts more.
+    from_file
+        .arg("--password-file")
+        .arg(&file)
+        .env("CHAT_PASSWORD", "x");
+    let mut from_environment = piped(&server, "127.0.0.1", "en");
+    from_environment.env("CHAT_PASSWORD", format!(" {WORD} "));
+    for mut command in [from_file, from_environment] {
+        let mut process = Process::spawn(&mut command);
+        process.stdout.wait_for("Hello, ana");
+        process.end_input();
+        assert_eq!(process.finish(), Some(0), "(left: came)");
+        assert_eq!(process.stderr.so_far(), "");
+    }
+}
+
+#[test]
+fn a_wrong_or_missing_password_ends_a_pipe_with_a_sentence() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let words = [
+        ["A senha não é essa", "That is not the password"],
+        ["pede a senha da sala", "wants the password of the room"],
+    ];
+    for (given, words) in [Some("wrong"), None].into_iter().zip(words) {
+        for (lang, words) in LANGS.into_iter().zip(words) {
+            let mut command = piped(&server, "127.0.0.1", lang);
+            if let Some(given) = given {
+                command.env("CHAT_PASSWORD", given);
+            }
+            let mut process = Process::spawn(&mut command);
+            process.send("a line that is no password");
+            assert_eq!(process.finish(), Some(1), "(left: came)");
+            let told = process.stderr.so_far();
+            assert!(told.contains(words), "{told}");
+        }
+    }
+    for (lang, words) in LANGS
+        .into_iter()
+        .zip(["não se deixa ler", "cannot be read"])
+    {
+        let mut command = piped(&server, "127.0.0.1", lang);
+        command.arg("--password-file").arg(folder.path("none"));
+        let told = last_words(&mut Process::spawn(&mut command), 1);
+        assert!(
+            told.contains(words) && told.contains("--password-file"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn the_password_is_sent_to_no_key_that_is_seen_for_the_first_time() {
+    let Some(own) = own_address() else { return };
+    let folder = Folder::new();
+    let server = locked(&folder, &["--bind", "0.0.0.0:0"]);
+    let key = fingerprint_of(&server);
+    let known = folder.path("known");
+    for (lang, words) in LANGS.into_iter().zip(["não foi enviada", "was not sent"]) {
+        let mut command = piped(&server, &own, lang);
+        command.env("CHAT_PASSWORD", WORD).arg("--known-servers");
+        let mut process = Process::spawn(command.arg(folder.path(lang)));
+        assert_eq!(process.finish(), Some(1), "(left: came)");
+        let told = process.stderr.so_far();
+        assert!(told.contains(words), "{told}");
+        assert!(told.contains(&format!("--fingerprint {key}")), "{told}");
+    }
+    assert!(!server.log().contains("joined"), "{}", server.log());
+    // Whoever was told the key may, and from then on it is known.
+    for flags in [&["--fingerprint", &*key][..], &[]] {
+        let mut command = piped(&server, &own, "en");
+        command.env("CHAT_PASSWORD", WORD).arg("--known-servers");
+        let mut process = Process::spawn(command.arg(&known).args(flags));
+        process.stdout.wait_for("Hello, ana");
+        process.end_input();
+        assert_eq!(process.finish(), Some(0), "(left: came)");
+    }
+}
+
+#[test]
+fn the_password_is_not_sent_in_plain_to_another_machine() {
+    let Some(own) = own_address() else { return };
+    let listener = std::net::TcpListener::bind((&*own, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    for (lang, words) in LANGS.into_iter().zip(["sem cifrar", "without encryption"]) {
+        let flags = [
+            "--host",
+            &own,
+            "--port",
+            &port,
+            "--lang",
+            lang,
+            "--plaintext",
+        ];
+        let mut process = Process::spawn(client(&flags).env("CHAT_PASSWORD", WORD));
+        let mut thief = Peer::new(listener.accept().unwrap().0);
+        thief.send("<PASSWORD>");
+        let told = last_words(&mut process, 1);
+        assert!(told.contains(words), "{told}");
+        let heard = thief.remains();
+        assert!(!heard.contains("abre"), "{heard}");
+    }
+}
+
+/// The client in a terminal, towards the room with the password.
+fn in_terminal(server: &Server, host: &str, term: &str, known: &Path) -> Terminal {
+    let mut command = piped(server, host, "en");
+    command.env("TERM", term).arg("--known-servers").arg(known);
+    Terminal::start(command, 24, 80)
+}
+
+#[test]
+fn a_person_is_asked_for_the_password_which_nobody_sees() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    for term in ["xterm-256color", "dumb"] {
+        let mut terminal = in_terminal(&server, "127.0.0.1", term, &folder.path("known"));
+        for word in ["a wrong word", WORD] {
+            terminal.wait_for("Password of the room:");
+            assert!(!terminal.echoes());
+            terminal.press(&format!("{word}\r"));
+            let next = if word == WORD {
+                "Hello, ana"
+            } else {
+                "not the password"
+            };
+            terminal.wait_for(next);
+        }
+        let seen = terminal.bytes();
+        let seen = String::from_utf8_lossy(&seen);
+        assert!(
+            !seen.contains("wrong word") && !seen.contains("abre"),
+            "{seen}"
+        );
+        // What is said is seen again.
+        assert_eq!(terminal.echoes(), term == "dumb");
+        terminal.press("oi\r/quem\r");
+        terminal.wait_for("here (1)");
+        terminal.wait_for("oi");
+        if term != "dumb" {
+            // Neither Up, undo nor yank brings it back.
+            terminal.press("\x1b[A\x1b[A\x1b[A\x1b[A\x1f\x1f\x19");
+        }
+        terminal.press("\r/SAIR\r");
+        assert_eq!(terminal.finish(), Some(0), "(left: came)");
+        let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+        assert!(!seen.contains("abre"), "{seen}");
+    }
+}
+
+#[test]
+fn a_person_vouches_for_a_key_that_is_new_before_the_password_is_sent() {
+    let Some(own) = own_address() else { return };
+    let folder = Folder::new();
+    let server = locked(&folder, &["--bind", "0.0.0.0:0"]);
+    let key = fingerprint_of(&server);
+    for (answer, comes_in) in [("no", false), ("yes", true)] {
+        let known = folder.path(answer);
+        let mut terminal = in_terminal(&server, &own, "xterm-256color", &known);
+        terminal.wait_for(&format!("Is {key} the key"));
+        terminal.press("maybe\r");
+        terminal.wait_for("(yes or no):");
+        terminal.press(&format!("{answer}\r"));
+        if comes_in {
+            terminal.wait_for("Password of the room:");
+            terminal.press(&format!("{WORD}\r"));
+            terminal.wait_for("Hello, ana");
+        } else {
+            assert_eq!(terminal.finish(), Some(0), "(left: came)");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Whom a client believes.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Folder, fingerprint_of, own_address, sealed_server};
+use crate::support::client::{LANGS, client, last_words};
+use crate::support::{Process, Server};
+
+/// The client, towards `server` at the address at which others reach it, with these servers known.
+fn known(server: &Server, host: &str, file: &Path, flags: &[&str]) -> Process {
+    let port = server.address.port().to_string();
+    let mut command = client(&["--host", host, "--port", &port, "--username", "ana"]);
+    command.arg("--known-servers").arg(file).args(flags);
+    if !flags.contains(&"--lang") {
+        command.args(["--lang", "en"]);
+    }
+    Process::spawn(&mut command)
+}
+
+/// Comes in and leaves; what was said on standard error.
+#[track_caller]
+fn visit(mut process: Process) -> String {
+    process.stdout.wait_for("Hello, ana");
+    process.end_input();
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+    process.stderr.so_far()
+}
+
+#[test]
+fn a_new_server_is_believed_remembered_and_told_once() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    let (key, file) = (fingerprint_of(&server), folder.path("client/known"));
+    let told = visit(known(&server, &host, &file, &[]));
+    assert!(
+        told.starts_with("New server: ") && told.contains(&key),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let line = format!("{host}:{} {key}\n", server.address.port());
+    assert_eq!(fs::read_to_string(&file).unwrap(), line);
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(visit(known(&server, &host, &file, &[])), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), line);
+}
+
+#[test]
+fn a_changed_key_is_refused_with_both_and_the_line_to_remove() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    let (key, file) = (fingerprint_of(&server), folder.path("known"));
+    let other = "00000-11111-22222-33333";
+    let port = server.address.port();
+    fs::write(&file, format!("other:1 {key}\n{host}:{port} {other}\n")).unwrap();
+    let before = fs::read_to_string(&file).unwrap();
+    let words = [
+        format!("linha 2 de {}", file.display()),
+        format!("line 2 of {}", file.display()),
+    ];
+    for (lang, words) in LANGS.into_iter().zip(words) {
+        let told = last_words(&mut known(&server, &host, &file, &["--lang", lang]), 1);
+        assert!(told.contains(&key) && told.contains(other), "{told}");
+        assert!(told.contains(&words), "{told}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    // Nobody was let in.
+    assert!(!server.log().contains("joined"), "{}", server.log());
+}
+
+#[test]
+fn a_given_fingerprint_decides_and_replaces_what_was_known() {
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &[]);
+    let (key, file) = (fingerprint_of(&server), folder.path("known"));
+    let port = server.address.port();
+    let [stale, other] = ["00000-11111-22222-33333", "other:1 00000-11111-22222-44444"];
+    let line = format!("127.0.0.1:{port} {stale}\n");
+    fs::write(&file, format!("{line}{other}\n{line}")).unwrap();
+    let typed = key.to_lowercase().replace('0', "o").replace('1', "l");
+    visit(known(
+        &server,
+        "127.0.0.1",
+        &file,
+        &["--fingerprint", &typed],
+    ));
+    let expected = format!("{other}\n127.0.0.1:{port} {key}\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+
+    for (lang, words) in LANGS.into_iter().zip(["e não", "not"]) {
+        let flags = ["--lang", lang, "--fingerprint", stale];
+        let told = last_words(&mut known(&server, "127.0.0.1", &file, &flags), 1);
+        assert!(told.contains(&format!("{key}, {words} {stale}")), "{told}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+}
+
+#[test]
+fn on_this_machine_a_key_is_neither_remembered_nor_checked() {
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &[]);
+    let file = folder.path("known");
+    assert_eq!(visit(known(&server, "127.0.0.1", &file, &[])), "");
+    assert!(!file.exists());
+    let port = server.address.port();
+    let stale = format!("127.0.0.1:{port} 00000-11111-22222-33333\n");
+    fs::write(&file, &stale).unwrap();
+    assert_eq!(visit(known(&server, "127.0.0.1", &file, &[])), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), stale);
+}
+
+#[test]
+fn a_malformed_fingerprint_is_wrong_usage() {
+    for (lang, words) in LANGS.into_iter().zip(["não é a chave", "is not the key"]) {
+        for typed in [
+            "",
+            "abc",
+            "00000-11111-22222-3333U",
+            "00000-11111-22222-333333",
+        ] {
+            let flags = ["--lang", lang, "--fingerprint", typed];
+            let told = last_words(&mut Process::spawn(&mut client(&flags)), 2);
+            assert!(told.contains(&format!("\"{typed}\" {words}")), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_servers_that_cannot_be_read_is_told_and_nothing_is_believed() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    for (lang, words) in LANGS
+        .into_iter()
+        .zip(["não se deixa ler", "cannot be read"])
+    {
+        let told = last_words(&mut known(&server, &host, &folder.0, &["--lang", lang]), 1);
+        assert!(
+            told.contains(words) && told.contains("--known-servers"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn where_nothing_can_be_remembered_a_server_is_new_each_time_and_that_is_told() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    fs::write(folder.path("file"), "").unwrap();
+    let file = folder.path("file/known");
+    for _ in 0..2 {
+        let told = visit(known(&server, &host, &file, &[]));
+        assert!(told.contains("New server"), "{told}");
+        assert!(told.contains("could not be kept"), "{told}");
+    }
+}
+
+/// What a client says of a server that sends `bytes` as soon as it has read something, and then
+/// closes or waits.
+#[track_caller]
+fn expect_words_of(bytes: &'static [u8], closes: bool, words: [&str; 2]) {
+    for (lang, words) in LANGS.into_iter().zip(words) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let flags = ["--host", "127.0.0.1", "--port", &port, "--lang", lang];
+        let mut process = Process::spawn(&mut client(&flags));
+        let (mut socket, _) = listener.accept().unwrap();
+        use std::io::{Read, Write};
+        assert!(socket.read(&mut [0; 4096]).unwrap() > 0, "it begins");
+        socket.write_all(bytes).unwrap();
+        let kept = (!closes).then_some(socket);
+        let told = last_words(&mut process, 1);
+        assert!(
+            told.contains(words),
+            "expected: …{words}…\n    came: {told}"
+        );
+        drop(kept);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_encrypt_is_told_at_once_and_names_the_flag() {
+    let words = ["entre com --plaintext", "come in with --plaintext"];
+    expect_words_of(b"HTTP/1.1 400 Bad Request\r\n\r\n", true, words);
+    expect_words_of(b"SSH-2.0-OpenSSH_9.6\r\n", false, words);
+    expect_words_of(b"<USERNAME>\nERR not-utf8\n", false, words);
+    expect_words_of(b"<USERNAME>\n", false, words);
+    expect_words_of(b"\x4a\0\0\0\x0a8.0.36\0", false, words);
+}
+
+#[test]
+fn a_farewell_in_plain_before_the_handshake_is_understood() {
+    let words = ["está cheio", "is full"];
+    expect_words_of(b"BYE server-full\n", true, words);
+    expect_words_of(b"<USERNAME>\nBYE server-full\n", false, words);
+}
+
+#[test]
+fn a_handshake_that_fails_is_told_in_words_of_ours() {
+    let closed = ["fechou a conexão", "closed the connection"];
+    expect_words_of(b"", true, closed);
+    // An alert: handshake_failure (RFC 8446, section 6.2).
+    let other = [
+        "não cifra como este programa",
+        "does not encrypt as this program",
+    ];
+    expect_words_of(b"\x15\x03\x03\x00\x02\x02\x28", false, other);
+    let garbled = ["não se deixa decifrar", "cannot be deciphered"];
+    expect_words_of(b"\x16\x03\x03\x00\x04\xff\xff\xff\xff", false, garbled);
+    expect_words_of(b"\x17\x03\x03\xff\xff", false, garbled);
+    // Half a record, and the end.
+    expect_words_of(b"\x16\x03\x03\x00\x7a\x02", true, closed);
+}
+
+#[test]
+fn a_server_that_stays_silent_is_told_within_ten_seconds() {
+    let start = std::time::Instant::now();
+    let silent = ["nada diz", "says nothing"];
+    std::thread::scope(|scope| {
+        scope.spawn(|| expect_words_of(b"", false, silent));
+        scope.spawn(|| expect_words_of(b"\x16\x03\x03", false, silent));
+    });
+    let took = start.elapsed();
+    assert!(
+        took < std::time::Duration::from_secs(22),
+        "twice within ten seconds: {took:?}"
+    );
+}
