@@ -159,11 +159,14 @@ impl Lang {
         let rows = COMMANDS.iter().map(|spec| {
             let usage = format!("{} {}", spec.names[0], self.arguments(spec));
             let (summary, also) = (self.summary(spec.kind), spec.names[1..].join(", "));
-            format!("{usage:<19} {summary} ({also})")
+            match also.is_empty() {
+                true => format!("{usage:<18}  {summary}"),
+                false => format!("{usage:<18}  {summary} ({also})"),
+            }
         });
         let slash = say! { self, "//texto", "//text" };
         let summary = say! { self, "diz /texto, com a barra", "says /text, with the slash" };
-        rows.chain([format!("{slash:<19} {summary}")]).collect()
+        rows.chain([format!("{slash:<18}  {summary}")]).collect()
     }
 
     /// What follows a command.
