@@ -51,7 +51,8 @@ impl Room {
     }
 
     /// What is to be delivered.
-    pub fn turn(&self) -> &Turn {
+    pub fn turn(&mut self) -> &Turn {
+        self.turn.sort();
         &self.turn
     }
 

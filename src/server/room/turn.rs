@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::server::post::SeatId;
@@ -28,25 +27,16 @@ pub struct Turn {
     public: String,
     /// What is said to single people.
     personal: String,
-    /// Who gets something else than all that is public.
-    letters: HashMap<SeatId, Letter>,
-}
-
-/// How what one person gets differs from what is public.
-#[derive(Default)]
-struct Letter {
-    /// Where it begins, for whoever has come in this turn.
-    start: usize,
+    /// What is not the same for everyone.
     changes: Vec<Change>,
-    /// Where it ends, for whoever has left in this turn.
-    end: Option<usize>,
+    left: Vec<SeatId>,
 }
 
-/// At one place of what is public, personal lines instead of so many bytes of it.
+/// One person hears some of what is personal instead of some of what is public.
 struct Change {
-    at: usize,
-    skip: usize,
-    lines: Range<usize>,
+    seat: SeatId,
+    public: Range<usize>,
+    personal: Range<usize>,
 }
 
 impl Turn {
@@ -57,15 +47,16 @@ impl Turn {
 
     /// Adds whole lines.
     pub fn say(&mut self, to: To, lines: &str) {
+        let now = self.public.len();
         match to {
             To::All => self.public += lines,
             To::AllBut(author) => {
-                self.change(author, lines.len(), 0..0);
                 self.public += lines;
+                self.change(author, now..self.public.len(), 0..0);
             }
             To::Only(seat) => {
                 let lines = self.store(lines);
-                self.change(seat, 0, lines);
+                self.change(seat, now..now, lines);
             }
         }
     }
@@ -79,66 +70,78 @@ impl Turn {
     /// Adds stored lines, for one person alone. Whoever is shown them again and again, so that they
     /// would fill a send buffer, has them already.
     pub fn show(&mut self, seat: SeatId, lines: Range<usize>) {
-        let changes = &self.letter(seat).changes;
-        let shown = changes.iter().filter(|change| change.lines == lines);
-        if shown.count() * lines.len() < SIZE {
-            self.change(seat, 0, lines);
+        let is_same = |change: &&Change| change.seat == seat && change.personal == lines;
+        if self.changes.iter().filter(is_same).count() * lines.len() < SIZE {
+            let now = self.public.len();
+            self.change(seat, now..now, lines);
         }
     }
 
-    /// From here on, this one hears what is said to all.
+    /// Somebody hears what is said to all from now on.
     pub fn enter(&mut self, seat: SeatId) {
-        self.letter(seat).start = self.public.len();
+        self.change(seat, 0..self.public.len(), 0..0);
     }
 
-    /// From here on, this one hears nothing more.
+    /// Somebody hears what was said to all until now.
     pub fn leave(&mut self, seat: SeatId) {
-        self.letter(seat).end = Some(self.public.len());
+        self.change(seat, self.public.len()..usize::MAX, 0..0);
+        self.left.push(seat);
     }
 
-    /// What one person hears. `buffer` is for what is put together for them alone.
-    pub fn heard_by<'a>(&'a self, seat: SeatId, buffer: &'a mut String) -> &'a str {
-        let Some(letter) = self.letters.get(&seat) else {
-            return &self.public;
+    fn change(&mut self, seat: SeatId, public: Range<usize>, personal: Range<usize>) {
+        let change = Change {
+            seat,
+            public,
+            personal,
         };
-        buffer.clear();
-        let mut at = letter.start;
-        for change in &letter.changes {
-            buffer.push_str(&self.public[at..change.at]);
-            buffer.push_str(&self.personal[change.lines.clone()]);
-            at = change.at + change.skip;
+        self.changes.push(change);
+    }
+
+    /// MUST be called before it is heard.
+    pub fn sort(&mut self) {
+        self.changes.sort_by_key(|change| change.seat);
+    }
+
+    /// What one person hears. `buffer` is for what has to be put together for them.
+    pub fn heard_by<'a>(&'a self, seat: SeatId, buffer: &'a mut String) -> &'a str {
+        let first = self.changes.partition_point(|change| change.seat < seat);
+        let own = self.changes[first..]
+            .iter()
+            .take_while(|change| change.seat == seat);
+        let mut own = own.peekable();
+        if own.peek().is_none() {
+            return &self.public;
         }
-        buffer.push_str(&self.public[at..letter.end.unwrap_or(self.public.len())]);
+        buffer.clear();
+        let mut at = 0;
+        for Change {
+            public, personal, ..
+        } in own
+        {
+            buffer.push_str(&self.public[at..public.start]);
+            buffer.push_str(&self.personal[personal.clone()]);
+            at = public.end.min(self.public.len());
+        }
+        buffer.push_str(&self.public[at..]);
         buffer
     }
 
     /// The only ones who hear something; `None` when it is everyone.
     pub fn addressees(&self) -> Option<impl Iterator<Item = SeatId>> {
-        self.public.is_empty().then(|| self.letters.keys().copied())
+        let each = self.changes.chunk_by(|one, next| one.seat == next.seat);
+        self.public.is_empty().then(|| each.map(|own| own[0].seat))
     }
 
     /// Who has left in this turn.
     pub fn left(&self) -> impl Iterator<Item = SeatId> {
-        let left = self
-            .letters
-            .iter()
-            .filter(|(_, letter)| letter.end.is_some());
-        left.map(|(&seat, _)| seat)
+        self.left.iter().copied()
     }
 
     /// Forgets it all, and keeps the memory for the next.
     pub fn clear(&mut self) {
         self.public.clear();
         self.personal.clear();
-        self.letters.clear();
-    }
-
-    fn change(&mut self, seat: SeatId, skip: usize, lines: Range<usize>) {
-        let at = self.public.len();
-        self.letter(seat).changes.push(Change { at, skip, lines });
-    }
-
-    fn letter(&mut self, seat: SeatId) -> &mut Letter {
-        self.letters.entry(seat).or_default()
+        self.changes.clear();
+        self.left.clear();
     }
 }
