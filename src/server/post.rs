@@ -61,6 +61,14 @@ impl Post {
             _ => 0,
         }
     }
+
+    /// Whether everyone may hear of it.
+    pub fn is_public(&self) -> bool {
+        !matches!(
+            self,
+            Post::Private { .. } | Post::Answer { .. } | Post::Who { .. }
+        )
+    }
 }
 
 /// Posts of one author that travel together.

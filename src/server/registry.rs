@@ -3,6 +3,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -15,6 +16,9 @@ use crate::protocol::{LeaveReason, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const QUEUE_LIMIT: usize = 256 * 1024;
+
+/// How many bytes fill one delivery, so that it gets no cheaper by waiting for more.
+const ENOUGH: usize = 44 * 1024;
 
 /// The one order: what clients post is queued here, takes effect in the room, and is delivered.
 /// A handle: its clones are the same room.
@@ -169,11 +173,29 @@ impl Registry {
         }
         pending.closed = matches!(entry.outbox.posts.last(), Some(Post::Close));
         let is_first = pending.entries.is_empty();
+        let is_public = entry.outbox.posts.iter().any(Post::is_public);
         pending.size += entry.outbox.size;
         pending.entries.push(entry);
         drop(pending);
         if is_first {
+            if is_public {
+                self.gather();
+            }
             self.deliver();
+        }
+    }
+
+    /// Lets others who are about to speak do so first, while there are any: however many say
+    /// something to all, each reader is sent it once. Nobody else is waited for.
+    fn gather(&self) {
+        let mut queued = 1;
+        loop {
+            thread::yield_now();
+            let pending = lock(&self.queue.pending);
+            if pending.entries.len() == queued || pending.size >= ENOUGH {
+                return;
+            }
+            queued = pending.entries.len();
         }
     }
 
