@@ -52,6 +52,8 @@ struct Session<'a> {
     deadline: Instant,
     /// Given for `/op`.
     wrong_secrets: usize,
+    /// Who was last written to privately: to read a name takes longer than to read a line.
+    addressee: Option<Username>,
 }
 
 /// Why a client did not come in.
@@ -79,6 +81,7 @@ pub fn serve(server: &Server, connection: &Arc<Connection>, entrance: Entrance, 
         is_asked: entrance == Entrance::Plain { is_asked: true },
         deadline,
         wrong_secrets: 0,
+        addressee: None,
     };
     match session.come_in() {
         Ok(seat) => {
@@ -277,9 +280,9 @@ impl Session<'_> {
                 Ok(Some(Command::Act(text))) => {
                     outbox.public(me, &Event::Action(name.clone(), text));
                 }
-                Ok(Some(Command::Private { to, text })) => match to.parse() {
-                    Ok(to) => outbox.private(me, to, text),
-                    Err(_) => outbox.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
+                Ok(Some(Command::Private { to, text })) => match find(&mut self.addressee, to) {
+                    Some(to) => outbox.private(me, to, text),
+                    None => outbox.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
                 },
                 Ok(Some(Command::Who)) => outbox.who(me),
                 Ok(Some(Command::Help)) => help().for_each(|line| outbox.answer(me, &line)),
@@ -319,4 +322,12 @@ impl Session<'_> {
         self.server.registry.post(outbox);
         goes_on && !self.connection.state().is_over()
     }
+}
+
+/// The name that was typed, if it is one; `last` is the one before.
+fn find(last: &mut Option<Username>, typed: &str) -> Option<Username> {
+    if last.as_ref().is_none_or(|name| name.as_str() != typed) {
+        *last = typed.parse().ok();
+    }
+    last.clone()
 }
