@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::buffer::{Buffer, is_in_word};
 use super::history::History;
 use super::keys::Key;
+use super::typed::{Flaw, Typed, secret_in};
 
 /// How many bytes can be typed or pasted at once.
 const MOST_TYPED: usize = 256 * 1024;
@@ -46,26 +47,6 @@ struct Search {
     found: usize,
     /// What was typed before.
     before: Buffer,
-}
-
-/// Why a line cannot be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// Some of its bytes were not UTF-8.
-    NotUtf8,
-    /// More was typed or pasted than is kept.
-    TooLong,
-}
-
-/// What was typed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Typed {
-    /// These lines: several when they were pasted at once.
-    Lines(String),
-    /// What cannot be sent, as far as it could be read; nothing while it is still being typed.
-    Flawed(String, Flaw),
-    /// The end.
-    End,
 }
 
 /// What a key asks of others.
@@ -299,13 +280,4 @@ impl Line {
             self.put_back(line);
         }
     }
-}
-
-/// Where in `typed` a secret begins, which is neither shown nor remembered: behind `/op` and a
-/// blank, whatever stands before them that a server drops.
-pub fn secret_in(typed: &str) -> Option<usize> {
-    let command = typed.trim_start_matches(|c: char| c != '/' && !c.is_alphanumeric());
-    let (word, secret) = command.split_once(char::is_whitespace)?;
-    word.eq_ignore_ascii_case("/op")
-        .then(|| typed.len() - secret.len())
 }

@@ -1,8 +1,20 @@
 //! The client: connects, gives a name, sends what is typed, shows what comes, and leaves.
+//!
+//! | room | what it does |
+//! | --- | --- |
+//! | `connect`, `trust`, `link` | reach the server, know it again, and alone speak to it |
+//! | `session`, `known`, `ending` | what the threads share: what is known of the room, and how it ends |
+//! | `receiver`, `render`, `layout` | the receiver thread, and the lines it shows |
+//! | `talk`, `password`, [`typed`], `completion` | the stdin loop, and what it makes of what is typed |
+//! | `prompt`, [`keys`], [`mod@line`], `buffer`, `history` | from bytes to keys to the line being edited |
+//! | `screen`, `terminal`, `draft`, `tty` | lines above the line being edited, under one mutex |
+//! | [`lang`] | all words, in both languages |
 
 mod buffer;
 mod completion;
 mod connect;
+mod draft;
+mod ending;
 mod history;
 pub mod keys;
 mod known;
@@ -11,7 +23,6 @@ mod layout;
 pub mod line;
 mod link;
 mod password;
-mod paste;
 mod prompt;
 mod receiver;
 mod render;
@@ -22,9 +33,10 @@ mod talk;
 mod terminal;
 pub mod trust;
 mod tty;
+pub mod typed;
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, IsTerminal, Write};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -35,10 +47,11 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags};
 
 use crate::net::plain_words;
-use crate::protocol::{Farewell, Username, UsernameError};
-use crate::tls::{Fingerprint, Stream};
+use crate::protocol::Username;
+use crate::tls::Stream;
 pub use connect::ServerAddress;
 use connect::connect;
+pub use ending::{Ending, Problem};
 use lang::Lang;
 use link::Link;
 use password::Confidence;
@@ -77,147 +90,6 @@ pub struct Options {
     pub password: Option<String>,
     /// The file whose first line it is, which counts more.
     pub password_file: Option<PathBuf>,
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The person wanted to go: a signal.
-    Left,
-    /// The server said `BYE`.
-    Dismissed(Farewell),
-    /// Nobody reads what would be shown.
-    OutputClosed,
-    /// Something went wrong.
-    Failed(Problem),
-}
-
-/// What can go wrong. [`Lang::problem`] has the words for people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// Not a number from 1 to 65535.
-    #[error("bad port {0:?}")]
-    BadPort(String),
-    /// The host is empty.
-    #[error("empty host")]
-    EmptyHost,
-    /// A host with a port in it. As it was given, and the flags that say the same.
-    #[error("{0:?} has a port in it")]
-    PortInHost(String, String),
-    /// A host that is a web address. As it was given, and the host in it.
-    #[error("{0:?} is a web address")]
-    SchemeInHost(String, String),
-    /// A link-local address (IPv6) without its zone: each of several networks could be meant.
-    #[error("{0} has no zone")]
-    NoZone(String),
-    /// The name given as a flag cannot be one.
-    #[error(transparent)]
-    BadUsername(#[from] UsernameError),
-    /// The host has no address.
-    #[error("unknown host {0:?}")]
-    UnknownHost(String),
-    /// The resolver did not answer in time, or there is none to be asked.
-    #[error("nobody knows whether there is a host {0:?}")]
-    NoResolver(String),
-    /// Nobody listens there.
-    #[error("{0} refused the connection")]
-    Refused(SocketAddr),
-    /// There is no route.
-    #[error("{0} is unreachable")]
-    Unreachable(SocketAddr),
-    /// No answer in time.
-    #[error("{0} timed out")]
-    TimedOut(SocketAddr),
-    /// Any other failure to connect.
-    #[error("no connection to {0}: {1}")]
-    NoConnection(SocketAddr, String),
-    /// What the server said first was not encrypted.
-    #[error("not encrypted")]
-    NotEncrypted,
-    /// The server has another key than it should.
-    #[error("key {seen}, not {expected}")]
-    OtherKey {
-        /// What it has.
-        seen: Fingerprint,
-        /// What it should have.
-        expected: Fingerprint,
-        /// The file and line that say so, unless a flag does.
-        known_in: Option<(PathBuf, usize)>,
-    },
-    /// The server does not prove that the key it shows is its own.
-    #[error("no proof of the key")]
-    Unproven,
-    /// There is no version or cipher of TLS that both sides have.
-    #[error("no TLS in common")]
-    NoCommonTls,
-    /// What the server says cannot be deciphered.
-    #[error("garbled")]
-    Garbled,
-    /// The file of known servers is there, and cannot be read.
-    #[error("cannot read {file}: {reason}")]
-    UnreadableServers {
-        /// Which.
-        file: PathBuf,
-        /// In the words of the system.
-        reason: String,
-    },
-    /// What was given as the server's key has not the form of a fingerprint.
-    #[error("no fingerprint: {0:?}")]
-    BadFingerprint(String),
-    /// There is no password in the file given for it, or it cannot be read.
-    #[error("no password in {file}")]
-    NoPasswordFile {
-        /// Which.
-        file: PathBuf,
-        /// In the words of the system, if it cannot be read.
-        reason: Option<String>,
-    },
-    /// The server wants a password, and nobody can be asked for it.
-    #[error("password needed")]
-    PasswordNeeded,
-    /// The server wants a password and has this key, which nobody has vouched for.
-    #[error("password wanted by {0}")]
-    PasswordKept(Fingerprint),
-    /// The server wants a password where others could read it.
-    #[error("password wanted in plain")]
-    PasswordInPlain,
-    /// The server did not accept the password, has said so, and nobody can be asked for another.
-    #[error("password refused")]
-    PasswordRefused,
-    /// Whoever answered did not ask for a name.
-    #[error("not a chat server")]
-    NoChatServer,
-    /// Whoever took the connection said nothing.
-    #[error("a silent server")]
-    Silent,
-    /// The server closed without a `BYE`.
-    #[error("connection closed")]
-    ConnectionClosed,
-    /// The connection broke.
-    #[error("connection lost: {0}")]
-    ConnectionLost(ErrorKind),
-    /// The server did not accept the name, has said why, and nobody can be asked for another.
-    #[error("name refused")]
-    NameRefused,
-    /// The system has no thread, signal or descriptor for us.
-    #[error("{0}")]
-    System(String),
-}
-
-impl From<Problem> for Ending {
-    fn from(problem: Problem) -> Self {
-        Ending::Failed(problem)
-    }
-}
-
-impl Ending {
-    /// The exit status: 0 after leaving, 1 for a problem.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Ending::Left | Ending::OutputClosed | Ending::Dismissed(Farewell::Quit) => 0,
-            Ending::Dismissed(_) | Ending::Failed(_) => 1,
-        }
-    }
 }
 
 /// One session, from the connection to the last line. Returns how it ended; the terminal is as

@@ -5,9 +5,9 @@ use std::time::Duration;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use super::known::{Known, Question};
-use super::line::Typed;
 use super::prompt::Prompt;
 use super::talk::Talk;
+use super::typed::Typed;
 use super::{Options, Problem};
 use crate::net::plain_words;
 use crate::tls::Fingerprint;

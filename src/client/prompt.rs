@@ -11,10 +11,11 @@ use signal_hook::low_level::pipe;
 use super::completion::{address_reply, complete};
 use super::keys::{Key, Keys};
 use super::lang::Lang;
-use super::line::{Asked, Flaw, Typed};
+use super::line::Asked;
 use super::screen::Screen;
 use super::session::Session;
 use super::terminal::Terminal;
+use super::typed::{Flaw, Typed};
 use crate::protocol::{BadLine, LINE_LIMIT, LineReader};
 
 /// Where typed lines come from.

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::known::Known;
-use super::line::{Flaw, Typed};
 use super::link::Link;
 use super::password::Confidence;
-use super::paste::{Refused, is_text, lines_of};
 use super::prompt::Prompt;
 use super::render::Painter;
 use super::screen::Screen;
 use super::session::Session;
+use super::typed::{Flaw, Refused, Typed, is_text, lines_of};
 use super::{ANSWER_PATIENCE, Ending, Problem};
 use crate::protocol::{
     COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username, UsernameError,

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use nix::sys::signal::{Signal, raise};
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::draft::{Draft, Row};
 use super::lang::Lang;
 use super::layout::{WRAP_OFF, WRAP_ON};
-use super::line::{Line, secret_in};
+use super::line::Line;
 use super::session::Session;
 use super::tty::Tty;
+use super::typed::secret_in;
 
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
@@ -59,10 +60,6 @@ struct Drawn {
     /// In which column the cursor is, counted from 0.
     column: usize,
 }
-
-/// A row of the line, and how many columns it takes.
-#[derive(Default)]
-struct Row(String, usize);
 
 impl Terminal {
     /// Takes the terminal over. Fails where it cannot be opened.
@@ -225,7 +222,22 @@ impl Terminal {
         let (columns, height) = self.tty.size();
         let below = self.below(columns);
         let most = (height / 2).saturating_sub(below.iter().count()).max(1);
-        let (rows, (row, column)) = self.rows(columns, height, at_end);
+        let text = self.line.text();
+        let searching = self
+            .line
+            .wanted()
+            .map(|wanted| self.lang.search_prompt(wanted));
+        let draft = Draft {
+            prompt: searching.as_ref().unwrap_or(&self.prompt),
+            text,
+            at: if at_end { text.len() } else { self.line.at() },
+            secret: match self.is_line_hidden {
+                true => Some(0),
+                false => secret_in(text),
+            },
+            by_graphemes: self.by_graphemes,
+        };
+        let (rows, (row, column)) = draft.rows(columns, height);
         let first = row
             .saturating_sub(most / 2)
             .min(rows.len().saturating_sub(most));
@@ -268,65 +280,5 @@ impl Terminal {
             row = self.lang.pasted(lines);
         }
         Some(row).filter(|row| !row.is_empty())
-    }
-
-    /// The rows of prompt and line, those far from the cursor left out; and the row and column of
-    /// the cursor in them.
-    fn rows(&self, columns: usize, height: usize, at_end: bool) -> (Vec<Row>, (usize, usize)) {
-        let text = self.line.text();
-        let cursor_at = if at_end { text.len() } else { self.line.at() };
-        let secret = match self.is_line_hidden {
-            true => 0,
-            false => secret_in(text).unwrap_or(text.len()),
-        };
-        let mut breaks = text[..cursor_at].rmatch_indices('\n');
-        let begin = breaks.nth(height).map_or(0, |(at, _)| at + 1);
-        let prompt = match self.line.wanted() {
-            _ if begin > 0 => "",
-            Some(wanted) => &self.lang.search_prompt(wanted),
-            None => &self.prompt,
-        };
-        let (mut rows, mut row, mut cursor) = (Vec::new(), Row::default(), None);
-        // What stands before the text is never at the cursor.
-        let before = prompt.graphemes(true).map(|cluster| (usize::MAX, cluster));
-        let clusters = text[begin..].grapheme_indices(true);
-        for (at, cluster) in before.chain(clusters.map(|(at, cluster)| (begin + at, cluster))) {
-            let is_break = cluster.ends_with('\n');
-            let shown = match cluster {
-                _ if is_break => "",
-                _ if (secret..text.len()).contains(&at) => "*",
-                cluster => cluster,
-            };
-            let width = self.width(shown);
-            if row.1 + width > columns || row.1 == columns && at == cursor_at {
-                rows.push(std::mem::take(&mut row));
-            }
-            if at == cursor_at {
-                cursor = Some((rows.len(), row.1));
-            }
-            row.0 += shown;
-            row.1 += width;
-            if is_break {
-                rows.push(std::mem::take(&mut row));
-            }
-            if cursor.is_some_and(|(row, _)| rows.len() > row + height) {
-                break;
-            }
-        }
-        // Behind a full row the cursor is in the next.
-        if row.1 == columns {
-            rows.push(std::mem::take(&mut row));
-        }
-        let end = (rows.len(), row.1);
-        rows.push(row);
-        (rows, cursor.unwrap_or(end))
-    }
-
-    /// How many columns the terminal takes for what people see as one character.
-    fn width(&self, cluster: &str) -> usize {
-        match self.by_graphemes {
-            true => cluster.width(),
-            false => cluster.chars().map(|c| c.width().unwrap_or(0)).sum(),
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! The line being edited and the keys that edit it, by themselves: any keys in any order.
 
 use chat::client::keys::{Key, Keys};
-use chat::client::line::{Asked, Line, Typed};
+use chat::client::line::{Asked, Line};
+use chat::client::typed::Typed;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof};
 use unicode_segmentation::UnicodeSegmentation;
 

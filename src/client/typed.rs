@@ -1,5 +1,26 @@
-use super::line::secret_in;
+//! What was typed, and what of it is sent.
+
 use crate::protocol::{ClientCommand, Command, LINE_LIMIT};
+
+/// Why a line cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Some of its bytes were not UTF-8.
+    NotUtf8,
+    /// More was typed or pasted than is kept.
+    TooLong,
+}
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// These lines: several when they were pasted at once.
+    Lines(String),
+    /// What cannot be sent, as far as it could be read; nothing while it is still being typed.
+    Flawed(String, Flaw),
+    /// The end.
+    End,
+}
 
 /// Why nothing of what was typed at once is sent.
 pub enum Refused {
@@ -55,4 +76,13 @@ fn is_blank(line: &str) -> bool {
 /// Whether a line is said as it is.
 pub fn is_text(line: &str) -> bool {
     matches!(Command::parse(line), Ok(None | Some(Command::Say(_))))
+}
+
+/// Where in `typed` a secret begins, which is neither shown nor remembered: behind `/op` and a
+/// blank, whatever stands before them that a server drops.
+pub fn secret_in(typed: &str) -> Option<usize> {
+    let command = typed.trim_start_matches(|c: char| c != '/' && !c.is_alphanumeric());
+    let (word, secret) = command.split_once(char::is_whitespace)?;
+    word.eq_ignore_ascii_case("/op")
+        .then(|| typed.len() - secret.len())
 }
