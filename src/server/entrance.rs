@@ -119,11 +119,17 @@ pub fn receive(
         first = peek(connection)?;
     }
     if first == Some(HANDSHAKE) {
-        let cipher = ServerConnection::new(encryption.config.clone()).map_err(io::Error::other)?;
-        connection.seal(cipher)?;
+        shake_hands(connection, encryption)?;
         entrance = Entrance::Sealed;
     }
     Ok(entrance)
+}
+
+/// Not inlined: its room on the stack would be touched, and stay resident, for plain clients too.
+#[inline(never)]
+fn shake_hands(connection: &Connection, encryption: &Encryption) -> io::Result<()> {
+    let cipher = ServerConnection::new(encryption.config.clone()).map_err(io::Error::other)?;
+    connection.seal(cipher)
 }
 
 /// What everybody is asked first.
