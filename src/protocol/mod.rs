@@ -22,15 +22,14 @@
 //! Pure code: no sockets, no threads.
 
 mod command;
+mod commands;
 mod event;
 mod lines;
 mod text;
 mod username;
 
-pub use command::{
-    COMMANDS, ClientCommand, ClientKind, Command, CommandError, CommandKind, CommandSpec,
-    OperatorCommand, OperatorKind,
-};
+pub use command::{ClientCommand, Command, CommandError, OperatorCommand};
+pub use commands::{COMMANDS, ClientKind, CommandKind, CommandSpec, OperatorKind};
 pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
 pub use lines::{BadLine, LineReader};
 pub use text::Text;

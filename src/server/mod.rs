@@ -10,6 +10,7 @@ mod listen;
 mod log;
 pub mod network;
 mod operator;
+mod options;
 mod pace;
 mod post;
 mod process;
@@ -35,16 +36,15 @@ use crate::files;
 use crate::net::plain_words;
 use crate::protocol::Farewell;
 use crate::tls::Fingerprint;
-use bans::Bans;
 use connection::Connection;
 use door::{Admission, Door};
-use entrance::{Encryption, Entrance, Plaintext};
+use entrance::Entrance;
 pub use listen::{BadBindAddress, BindAddress, BindError, announce};
 pub use log::Log;
 pub use operator::OperatorSecret;
+pub use options::Options;
 pub use process::{end_at_signals, raise_open_files};
 use registry::Registry;
-use secret::Secret;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -57,35 +57,6 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// A session needs little; what it touches of this stays resident.
 const STACK: usize = 256 * 1024;
-
-/// How the server is to be.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Connections in all.
-    pub max_clients: usize,
-    /// Connections from one address; 0 is no limit.
-    pub max_per_address: usize,
-    /// How long a client may take to come in with a name.
-    pub handshake_timeout: Duration,
-    /// Lines a second that a client may say; 0 is no limit.
-    pub rate: u32,
-    /// Lines that a client may say at once.
-    pub burst: u32,
-    /// Bytes asked of the kernel for what a client has not yet taken; Linux doubles it (socket(7)).
-    pub send_buffer: usize,
-    /// Within which time a vanished peer is given up.
-    pub keepalive: Duration,
-    /// Who may come in without encryption.
-    pub plaintext: Plaintext,
-    /// What it encrypts with; `None` is [`Plaintext::Only`].
-    pub encryption: Option<Encryption>,
-    /// What whoever comes in has to know, if anything.
-    pub password: Option<Secret>,
-    /// Who may not come in.
-    pub bans: Arc<Bans>,
-    /// What makes somebody an operator.
-    pub operator: OperatorSecret,
-}
 
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
 /// another thread.
@@ -315,77 +286,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{BufRead, BufReader, Write};
-
-    use super::*;
-
-    /// A running server, to be shut down with the handle.
-    fn start() -> (Arc<Server>, thread::JoinHandle<()>) {
-        let options = Options {
-            max_clients: 10,
-            max_per_address: 0,
-            handshake_timeout: Duration::from_secs(10),
-            rate: 0,
-            burst: 1,
-            send_buffer: 64 * 1024,
-            keepalive: Duration::from_secs(10),
-            plaintext: Plaintext::Only,
-            encryption: None,
-            password: None,
-            bans: Arc::new(Bans::open(None).unwrap()),
-            operator: OperatorSecret::make().unwrap().0,
-        };
-        let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());
-        let running = server.clone();
-        (server, thread::spawn(move || running.run()))
-    }
-
-    /// Comes in, and returns what the server says from `WELCOME` on.
-    fn join(server: &Server, name: &str) -> (TcpStream, impl Iterator<Item = String>) {
-        let mut stream = TcpStream::connect(server.addresses()[0]).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap())
-            .lines()
-            .map(Result::unwrap);
-        assert_eq!(lines.next().as_deref(), Some("<USERNAME>"));
-        writeln!(stream, "{name}").unwrap();
-        (stream, lines)
-    }
-
-    #[test]
-    fn a_panic_in_one_session_ends_that_session_only() {
-        let (server, running) = start();
-        let (mut ana, mut ana_hears) = join(&server, "ana");
-        assert_eq!(ana_hears.next().as_deref(), Some("WELCOME ana 1"));
-        let (mut bia, mut bia_hears) = join(&server, "bia");
-        assert_eq!(bia_hears.next().as_deref(), Some("WELCOME bia 2"));
-        assert_eq!(ana_hears.next().as_deref(), Some("JOIN bia"));
-
-        writeln!(bia, "/panic").unwrap();
-        assert_eq!(ana_hears.next().as_deref(), Some("LEAVE bia lost"));
-        assert_eq!(bia_hears.next(), None);
-
-        let (_again, mut again_hears) = join(&server, "bia");
-        assert_eq!(again_hears.next().as_deref(), Some("WELCOME bia 2"));
-        writeln!(ana, "/SAIR").unwrap();
-        assert_eq!(again_hears.next().as_deref(), Some("LEAVE ana quit"));
-        server.shut_down();
-        running.join().unwrap();
-        assert_eq!(again_hears.next().as_deref(), Some("BYE shutdown"));
-    }
-
-    #[test]
-    fn a_poisoned_lock_is_taken_over() {
-        let (server, running) = start();
-        let (_ana, mut ana_hears) = join(&server, "ana");
-        assert_eq!(ana_hears.next().as_deref(), Some("WELCOME ana 1"));
-        server.registry.poison();
-        let (_bia, mut bia_hears) = join(&server, "bia");
-        assert_eq!(bia_hears.next().as_deref(), Some("WELCOME bia 2"));
-        server.shut_down();
-        running.join().unwrap();
-    }
-}
+mod tests;

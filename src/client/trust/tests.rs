@@ -1,0 +1,86 @@
+use std::os::unix::fs::PermissionsExt;
+use std::{env, process, thread};
+
+use super::*;
+
+/// A file that is not there yet, in a folder of its own; gone when dropped.
+struct Servers(PathBuf);
+
+impl Servers {
+    fn new(test: &str) -> Servers {
+        let folder = env::temp_dir().join(format!("chat-{test}-{}", process::id()));
+        Servers(folder.join("chat-client/known-servers"))
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.0).unwrap()
+    }
+
+    fn known(&self, server: &str) -> Option<(Fingerprint, usize)> {
+        let known = known(&self.0, server).unwrap();
+        known.map(|known| (known.key, known.line))
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.0.ancestors().nth(2).unwrap());
+    }
+}
+
+fn keys() -> [Fingerprint; 3] {
+    [b"a", b"b", b"c"].map(|key| Fingerprint::of(key))
+}
+
+#[test]
+fn a_server_is_remembered_under_its_name_for_the_eyes_of_the_user_alone() {
+    let (servers, [a, b, _]) = (Servers::new("remembered"), keys());
+    assert_eq!(servers.known("a.example:50001"), None);
+    remember(&servers.0, "a.example:50001", a).unwrap();
+    remember(&servers.0, "[2001:db8::1]:50001", b).unwrap();
+    assert_eq!(servers.known("A.example:50001"), Some((a, 1)));
+    assert_eq!(servers.known("[2001:db8::1]:50001"), Some((b, 2)));
+    assert_eq!(servers.known("a.example:50002"), None);
+    let mode = fs::metadata(&servers.0).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_line_behind_a_torn_one_is_a_line_of_its_own() {
+    let (servers, [a, b, _]) = (Servers::new("torn"), keys());
+    remember(&servers.0, "a:1", a).unwrap();
+    fs::write(&servers.0, servers.text() + "b:2 7Q4KD").unwrap();
+    remember(&servers.0, "c:3", b).unwrap();
+    assert_eq!(servers.known("a:1"), Some((a, 1)));
+    assert_eq!(servers.known("b:2"), None);
+    assert_eq!(servers.known("c:3"), Some((b, 3)));
+}
+
+#[test]
+fn first_contacts_at_once_lose_none() {
+    let (servers, [a, ..]) = (Servers::new("contacts"), keys());
+    let names: Vec<String> = (1..9).map(|port| format!("a:{port}")).collect();
+    thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| remember(&servers.0, name, a).unwrap());
+        }
+    });
+    for name in &names {
+        assert_eq!(servers.known(name).map(|(key, _)| key), Some(a), "{name}");
+    }
+}
+
+#[test]
+fn a_replaced_key_leaves_one_line_for_its_server() {
+    let (servers, [a, b, c]) = (Servers::new("replaced"), keys());
+    for (name, key) in [("a:1", a), ("b:2", b), ("A:1", b), ("a:1", a)] {
+        remember(&servers.0, name, key).unwrap();
+    }
+    replace(&servers.0, "a:1", c).unwrap();
+    let replaced = format!("b:2 {b}\na:1 {c}\n");
+    assert_eq!(servers.text(), replaced);
+    replace(&servers.0, "a:1", c).unwrap();
+    assert_eq!(servers.text(), replaced);
+    let folder = servers.0.parent().unwrap();
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
