@@ -67,9 +67,14 @@ impl Painter {
     pub fn paint(&self, event: &Event) -> String {
         let lang = self.lang;
         let (spans, rings) = match event {
-            Event::AskUsername | Event::AskPassword | Event::Refused(..) | Event::Goodbye(_) => {
-                return String::new();
-            }
+            Event::AskUsername
+            | Event::AskPassword
+            | Event::Session(..)
+            | Event::Got(_)
+            | Event::Resumed(..)
+            | Event::Missed(_)
+            | Event::Refused(..)
+            | Event::Goodbye(_) => return String::new(),
             Event::Welcome(name, people) => (notice("--", lang.welcome(name, *people)), false),
             Event::Join(name) => (notice("-->", lang.joined(name)), false),
             Event::Leave(name, reason) => (notice("<--", lang.left(name, *reason)), false),

@@ -234,6 +234,6 @@ impl<'a> Typed<'a> {
 }
 
 /// The first word, and what stands behind the one blank after it.
-fn split_word(line: &str) -> (&str, &str) {
+pub(super) fn split_word(line: &str) -> (&str, &str) {
     line.split_once(char::is_whitespace).unwrap_or((line, ""))
 }

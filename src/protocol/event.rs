@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use strum::{Display, EnumString};
 
-use super::{Text, Username};
+use super::{Text, Token, Username};
 
 /// Why somebody is no longer here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
@@ -43,6 +43,8 @@ pub enum RefusalCode {
     NotUtf8,
     /// A word that opens something, and was not that one.
     PasswordWrong,
+    /// A session that is no longer known, or never was.
+    SessionUnknown,
     /// A command, which is the detail, of somebody who is no operator.
     NotOperator,
     /// A word, which is the detail, that the command cannot do anything with.
@@ -67,13 +69,16 @@ pub enum Farewell {
     HandshakeTimeout,
     /// From where you are, everybody has to come in encrypted.
     EncryptionRequired,
+    /// Your session goes on over another connection.
+    Replaced,
     /// An operator has sent you off.
     Kicked,
     /// An operator keeps your address out.
     Banned,
 }
 
-/// One line from the server. `Display` writes it, `FromStr` reads it; neither has the line end.
+/// One line from the server. `Display` writes it, `FromStr` reads it; neither has the line end, nor
+/// the [stamp](super::Stamp) before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
     /// `<USERNAME>`
@@ -82,6 +87,15 @@ pub enum Event<'a> {
     AskPassword,
     /// `WELCOME name people`
     Welcome(Username, usize),
+    /// `SESSION token seconds`: what the session is resumed by, and how long it is held when its
+    /// connection breaks.
+    Session(Token, u64),
+    /// `GOT lines`: so many lines of the session have taken effect.
+    Got(u64),
+    /// `RESUMED name people lines`: the session goes on; so many of its lines have taken effect.
+    Resumed(Username, usize, u64),
+    /// `MISSED lines`: at least so many that were said to all are no longer there to be told.
+    Missed(u64),
     /// `JOIN name`
     Join(Username),
     /// `LEAVE name reason`
@@ -116,6 +130,10 @@ impl fmt::Display for Event<'_> {
             Event::AskUsername => f.write_str("<USERNAME>"),
             Event::AskPassword => f.write_str("<PASSWORD>"),
             Event::Welcome(name, people) => write!(f, "WELCOME {name} {people}"),
+            Event::Session(token, seconds) => write!(f, "SESSION {token} {seconds}"),
+            Event::Got(lines) => write!(f, "GOT {lines}"),
+            Event::Resumed(name, people, lines) => write!(f, "RESUMED {name} {people} {lines}"),
+            Event::Missed(lines) => write!(f, "MISSED {lines}"),
             Event::Join(name) => write!(f, "JOIN {name}"),
             Event::Leave(name, reason) => write!(f, "LEAVE {name} {reason}"),
             Event::Message(from, text) => write!(f, "MSG {from} {text}"),
@@ -145,6 +163,10 @@ impl FromStr for Event<'static> {
             "<USERNAME>" => Event::AskUsername,
             "<PASSWORD>" => Event::AskPassword,
             "WELCOME" => Event::Welcome(word(rest)?, word(rest)?),
+            "SESSION" => Event::Session(word(rest)?, word(rest)?),
+            "GOT" => Event::Got(word(rest)?),
+            "RESUMED" => Event::Resumed(word(rest)?, word(rest)?, word(rest)?),
+            "MISSED" => Event::Missed(word(rest)?),
             "JOIN" => Event::Join(word(rest)?),
             "LEAVE" => Event::Leave(word(rest)?, word(rest)?),
             "MSG" => Event::Message(word(rest)?, text(rest)),

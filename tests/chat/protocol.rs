@@ -5,20 +5,22 @@
 use std::str::FromStr;
 
 use chat::protocol::{
-    ClientCommand, Command, Event, Farewell, LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode,
-    Text, Username,
+    ClientCommand, Command, Event, Farewell, Introduction, LINE_LIMIT, LeaveReason, NAME_LIMIT,
+    RefusalCode, Stamp, StampWriter, Text, Token, Username,
 };
+use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 const CASES: u32 = 256;
 
-const REASONS: &str = "quit lost slow";
+const REASONS: &str = "quit lost slow kicked";
 const REFUSALS: &str = "username-empty username-too-long username-invalid username-taken \
-    unknown-command missing-argument no-such-user line-too-long not-utf8";
-const FAREWELLS: &str =
-    "quit shutdown server-full too-many-connections too-many-attempts handshake-timeout";
+    unknown-command missing-argument no-such-user line-too-long not-utf8 password-wrong \
+    session-unknown not-operator bad-argument";
+const FAREWELLS: &str = "quit shutdown server-full too-many-connections too-many-attempts \
+    handshake-timeout encryption-required replaced kicked banned";
 
 fn codes<T: FromStr>(words: &str) -> Vec<T> {
     let read = |word: &str| {
@@ -77,7 +79,12 @@ fn any_text() -> impl Strategy<Value = Text<'static>> {
 
 fn any_event() -> impl Strategy<Value = Event<'static>> {
     prop_oneof![
-        Just(Event::AskUsername),
+        select(vec![Event::AskUsername, Event::AskPassword]),
+        (any::<[u8; 16]>(), any::<u64>())
+            .prop_map(|(chance, seconds)| Event::Session(Token::new(chance), seconds)),
+        (a_name(), any::<usize>(), any::<u64>())
+            .prop_map(|(name, people, lines)| Event::Resumed(name, people, lines)),
+        any::<u64>().prop_flat_map(|lines| select(vec![Event::Got(lines), Event::Missed(lines)])),
         (a_name(), any::<usize>()).prop_map(|(name, people)| Event::Welcome(name, people)),
         a_name().prop_map(Event::Join),
         (a_name(), select(codes::<LeaveReason>(REASONS)))
@@ -126,9 +133,117 @@ fn no_string_makes_a_parser_panic() {
     fuzz(any_string(), |line| {
         let _ = line.parse::<Username>();
         let _ = (Command::parse(&line), ClientCommand::parse(&line));
-        for word in ["", "MSG ", "PRIV ", "USERS ", "ERR ", "WELCOME ", "LEAVE "] {
+        for word in [
+            "", "MSG ", "PRIV ", "USERS ", "ERR ", "WELCOME ", "LEAVE ", "SESSION ", "RESUMED ",
+        ] {
             let _ = format!("{word}{line}").parse::<Event>();
+        }
+        for word in [
+            "",
+            "/session",
+            "/resume ",
+            "@",
+            "@2026-11-25T22:08:30.123456Z",
+        ] {
+            let line = format!("{word}{line}");
+            let _ = (Introduction::parse(&line), Stamp::split(&line));
         }
         Ok(())
     });
+}
+
+fn any_stamp() -> impl Strategy<Value = Stamp> {
+    (0..=253_402_207_200_999_999_i64)
+        .prop_map(|micros| Stamp::FIRST.next(Timestamp::from_microsecond(micros).unwrap()))
+}
+
+#[test]
+fn a_stamp_reads_back_as_it_was_written_and_sorts_as_it_is_written() {
+    fuzz((any_stamp(), any_stamp()), |(one, other)| {
+        let mut line = String::new();
+        let mut writer = StampWriter::default();
+        for stamp in [one, other, one] {
+            line.clear();
+            writer.write(stamp, &mut line);
+            prop_assert_eq!(&line, &format!("@{stamp} "));
+            line += "MSG ana @oi";
+            prop_assert_eq!(Stamp::split(&line), (Some(stamp), "MSG ana @oi"));
+        }
+        prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
+        Ok(())
+    });
+}
+
+#[test]
+fn no_two_stamps_are_the_same_though_the_clock_stands_or_is_set_back() {
+    let clock = |micros| Timestamp::from_microsecond(micros).unwrap();
+    let mut last = Stamp::FIRST;
+    let times = [7_000_000, 7_000_000, 3, 7_000_001, 9_000_000].map(|micros| {
+        last = last.next(clock(micros));
+        last.time().as_microsecond()
+    });
+    assert_eq!(
+        times,
+        [7_000_000, 7_000_001, 7_000_002, 7_000_003, 9_000_000]
+    );
+}
+
+#[test]
+fn what_is_nearly_a_stamp_is_none() {
+    let stamp = "2026-11-25T22:08:30.123456Z";
+    assert_eq!(stamp.parse::<Stamp>().unwrap().to_string(), stamp);
+    for nearly in [
+        "",
+        "2026-11-25T22:08:30Z",
+        "2026-11-25T22:08:30.1234567Z",
+        "2026-11-25 22:08:30.123456Z",
+        "2026-11-25T22:08:30.123456+00:00",
+        "2026-11-25T22:08:30.123456z",
+        "2026-13-25T22:08:30.123456Z",
+    ] {
+        assert!(nearly.parse::<Stamp>().is_err(), "{nearly:?}");
+        let line = format!("@{nearly} MSG ana oi");
+        assert_eq!(Stamp::split(&line), (None, line.as_str()));
+    }
+}
+
+#[test]
+fn a_line_at_the_name_prompt_asks_for_a_session_or_gives_a_name() {
+    let (token, stamp) = (
+        "0123456789abcdef0123456789abcdef",
+        "2026-11-25T22:08:30.123456Z",
+    );
+    let resumes = Introduction::Resume(Some((token.parse().unwrap(), stamp.parse().unwrap())));
+    let upper = token.to_uppercase();
+    for (typed, expected) in [
+        ("/session", Introduction::Session),
+        ("\u{feff} /SESSION  ", Introduction::Session),
+        (&format!("/resume {token} {stamp}"), resumes.clone()),
+        (&format!(" /RESUME  {upper}  {stamp} "), resumes),
+        (&format!("/resume {token}"), Introduction::Resume(None)),
+        (
+            &format!("/resume {stamp} {token}"),
+            Introduction::Resume(None),
+        ),
+        (
+            &format!("/resume {token}0 {stamp}"),
+            Introduction::Resume(None),
+        ),
+        ("/resume", Introduction::Resume(None)),
+        ("/sair", Introduction::Quit),
+        ("/names", Introduction::Who),
+        ("/ajuda", Introduction::Help),
+        ("ana", Introduction::Name("ana")),
+        ("/sessions", Introduction::Name("/sessions")),
+        ("", Introduction::Name("")),
+    ] {
+        assert_eq!(Introduction::parse(typed), expected, "{typed:?}");
+    }
+}
+
+#[test]
+fn a_token_is_not_shown_by_accident() {
+    let token: Token = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    assert_eq!(token.to_string(), "0123456789abcdef0123456789abcdef");
+    assert_eq!(format!("{token:?}"), "Token(…)");
 }

@@ -1,0 +1,83 @@
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+/// When something happened in the room, in microseconds. No two events of a room have the same, so
+/// it is also the place of an event in their order. Written in UTC, like
+/// `2026-11-25T22:08:30.123456Z`, always in 27 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(Timestamp);
+
+/// What should be a stamp, and is not written as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a stamp like 2026-11-25T22:08:30.123456Z")]
+pub struct NotAStamp;
+
+impl Stamp {
+    /// Before all that ever happened.
+    pub const FIRST: Stamp = Stamp(Timestamp::UNIX_EPOCH);
+
+    /// Of what happens at `now`, if this is the last before it. A clock that was set back makes no
+    /// two the same.
+    pub fn next(self, now: Timestamp) -> Stamp {
+        let micros = self.0.as_microsecond().saturating_add(1);
+        let micros = micros.max(now.as_microsecond());
+        Stamp(Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The time itself.
+    pub fn time(self) -> Timestamp {
+        self.0
+    }
+
+    /// The stamp before an event, if it has one, and the event.
+    pub fn split(line: &str) -> (Option<Stamp>, &str) {
+        let stamped = line.strip_prefix('@').and_then(|rest| {
+            let (stamp, event) = rest.split_once(' ')?;
+            Some((Some(stamp.parse().ok()?), event))
+        });
+        stamped.unwrap_or((None, line))
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{:.6}", self.0)
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = NotAStamp;
+
+    fn from_str(typed: &str) -> Result<Self, NotAStamp> {
+        let stamp = Stamp(typed.parse().map_err(|_| NotAStamp)?);
+        match stamp.to_string() == typed {
+            true => Ok(stamp),
+            false => Err(NotAStamp),
+        }
+    }
+}
+
+/// Writes stamps before events. Most come within the second of the one before, of which it keeps
+/// all but the last six digits.
+#[derive(Default)]
+pub struct StampWriter {
+    second: i64,
+    text: String,
+}
+
+impl StampWriter {
+    /// Adds `@`, the stamp and a space to `line`.
+    pub fn write(&mut self, stamp: Stamp, line: &mut String) {
+        let micros = stamp.0.as_microsecond();
+        let (second, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        if self.text.is_empty() || self.second != second {
+            self.second = second;
+            self.text = format!("@{stamp}");
+            self.text.truncate("@2026-11-25T22:08:30.".len());
+        }
+        line.push_str(&self.text);
+        write!(line, "{fraction:06}Z ").expect("a String takes every write");
+    }
+}
