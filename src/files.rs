@@ -42,13 +42,23 @@ pub fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Adds a line to `file`, which is made at need. It is one write, so that of several who add at once
 /// nobody tears another's line.
 pub fn append(file: &Path, line: &str) -> io::Result<()> {
-    make_folder_of(file)?;
     // A full disk may have torn the last.
     let is_torn = fs::read(file).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
     let before = if is_torn { "\n" } else { "" };
+    open(file)?.write_all(format!("{before}{line}\n").as_bytes())
+}
+
+/// Opens `file` for reading, and for adding to it whoever else does; makes it (mode 0600) and its
+/// folder (0700) at need.
+pub fn open(file: &Path) -> io::Result<File> {
+    make_folder_of(file)?;
     let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(file)?;
-    file.write_all(format!("{before}{line}\n").as_bytes())
+    options
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)
 }
 
 /// Whether an error says that there is no such file, or no folder to have it in.

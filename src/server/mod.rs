@@ -18,6 +18,7 @@ mod registry;
 mod room;
 pub mod secret;
 mod session;
+pub mod transcript;
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

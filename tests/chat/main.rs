@@ -43,3 +43,4 @@ mod terminal_random;
 mod terminal_sent;
 mod terminal_shown;
 mod texts;
+mod transcript;

@@ -1,0 +1,3 @@
+//! What is said to all, kept over a restart.
+
+mod file;
