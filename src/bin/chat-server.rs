@@ -74,6 +74,20 @@ struct Flags {
           default_value_t = 45, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=32_767))]
     keepalive: u32,
+    /// Seconds a session is held when its connection breaks; 0 holds nobody
+    #[arg(help_heading = "How much", long, env = "CHAT_HOLD",
+          default_value_t = 30, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(..=86_400))]
+    hold: u32,
+    /// Lines of what was said that newcomers are told; 0 is none
+    #[arg(
+        help_heading = "How much",
+        long,
+        env = "CHAT_HISTORY",
+        default_value_t = 20,
+        value_name = "LINES"
+    )]
+    history: usize,
     /// Who may come in without encryption
     #[arg(
         help_heading = "Who",
@@ -163,6 +177,8 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         encryption: encryption.transpose()?,
         password: password.transpose()?,
         bans: Arc::new(Bans::open(state_folder.map(|folder| folder.join("bans")))?),
+        hold: Duration::from_secs(flags.hold.into()),
+        history: flags.history,
         operator,
     };
     server::raise_open_files();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 /// When something happened in the room, in microseconds. No two events of a room have the same, so
 /// it is also the place of an event in their order. Written in UTC, like
 /// `2026-11-25T22:08:30.123456Z`, always in 27 characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(Timestamp);
 
 /// What should be a stamp, and is not written as one.

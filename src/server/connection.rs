@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use rustls::ServerConnection;
 use socket2::SockRef;
 
+use super::post::line;
 use super::{Options, lock};
 use crate::net::set_keepalive;
+use crate::protocol::{Event, Farewell};
 use crate::tls::Stream;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
@@ -129,6 +131,13 @@ impl Connection {
             *state = State::Finished;
         }
         self.stream.finish();
+    }
+
+    /// Tells the client that its session goes on over another connection, and frees whoever is
+    /// blocked in a read.
+    pub fn replace(&self) {
+        self.finish(&line(&Event::Goodbye(Farewell::Replaced)));
+        let _ = self.stream.socket().shutdown(Shutdown::Read);
     }
 
     /// Ends the connection at both sides, and frees whoever is blocked in a read. What was sent

@@ -1,6 +1,7 @@
 //! The server: binds, accepts, gives each client a thread, and shuts down.
 
 mod answers;
+mod backlog;
 pub mod bans;
 mod connection;
 mod delivery;
@@ -9,15 +10,19 @@ pub mod entrance;
 mod listen;
 mod log;
 pub mod network;
+mod obey;
 mod operator;
 mod options;
 mod pace;
 mod post;
 mod process;
+mod prompt;
 mod registry;
 mod room;
+mod seat;
 pub mod secret;
 mod session;
+mod sessions;
 pub mod transcript;
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
@@ -46,6 +51,8 @@ pub use operator::OperatorSecret;
 pub use options::Options;
 pub use process::{end_at_signals, raise_open_files};
 use registry::Registry;
+use room::{Room, Rules};
+use sessions::Sessions;
 
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -67,6 +74,7 @@ pub struct Server {
     ending: (PipeReader, PipeWriter),
     options: Options,
     registry: Registry,
+    sessions: Sessions,
     door: Door,
     closing: AtomicBool,
     /// When a client could not be taken in for the last time.
@@ -78,10 +86,17 @@ impl Server {
     /// Of a name's several addresses those that this machine does not have are passed over. Fails
     /// with the first reason why it cannot listen.
     pub fn bind(addresses: &[BindAddress], options: Options) -> Result<Server, BindError> {
+        let rules = Rules {
+            history: options.history,
+            most_replayed: options.send_buffer / 2,
+            hold: options.hold.as_secs(),
+            is_transcribed: false,
+        };
         Ok(Server {
             listeners: listen::listen(addresses)?,
             ending: io::pipe().map_err(|error| BindError::System(plain_words(&error)))?,
-            registry: Registry::default(),
+            registry: Registry::new(Room::new(rules, Vec::new())),
+            sessions: Sessions::new(options.hold),
             door: Door::new(
                 options.max_clients,
                 options.max_per_address,
@@ -175,7 +190,7 @@ impl Server {
             }
         };
         self.spawn(&connection.clone(), scope, move || {
-            self.let_in(scope, &connection, admission)
+            self.let_in(scope, connection, admission)
         })
     }
 
@@ -190,6 +205,7 @@ impl Server {
         let guarded = move || {
             if panic::catch_unwind(AssertUnwindSafe(serve)).is_err() {
                 error!("the session of {peer} failed, and ends");
+                self.sessions.end(|_, theirs| theirs == peer);
             }
         };
         let spawned = thread::Builder::new()
@@ -207,7 +223,7 @@ impl Server {
     fn let_in<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        connection: &Arc<Connection>,
+        connection: Arc<Connection>,
         admission: Admission<'scope>,
     ) {
         let is_welcome = admission.farewell.is_none();
@@ -216,7 +232,7 @@ impl Server {
             false => GRACE,
         };
         let deadline = Instant::now() + patience;
-        match entrance::receive(connection, &self.options, deadline, is_welcome) {
+        match entrance::receive(&connection, &self.options, deadline, is_welcome) {
             Err(error) => {
                 debug!("{} did not come in: {error}", connection.peer());
                 connection.finish("");
@@ -224,8 +240,8 @@ impl Server {
             }
             Ok(Entrance::Sealed) => {
                 let theirs = connection.clone();
-                let serve = move || self.serve(&theirs, admission, Entrance::Sealed, deadline);
-                if let Err(error) = self.spawn(connection, scope, serve) {
+                let serve = move || self.serve(theirs, admission, Entrance::Sealed, deadline);
+                if let Err(error) = self.spawn(&connection, scope, serve) {
                     self.complain(&error);
                 }
             }
@@ -235,16 +251,23 @@ impl Server {
 
     fn serve(
         &self,
-        connection: &Arc<Connection>,
+        connection: Arc<Connection>,
         admission: Admission,
         entrance: Entrance,
         deadline: Instant,
     ) {
-        match admission.farewell {
-            None => session::serve(self, connection, entrance, deadline),
-            Some(farewell) => session::turn_away(connection, farewell),
-        }
+        let held = match admission.farewell {
+            None => session::serve(self, &connection, entrance, deadline),
+            Some(farewell) => {
+                session::turn_away(&connection, farewell);
+                None
+            }
+        };
         connection.drain();
+        drop((admission, connection));
+        if let Some(token) = held {
+            self.sessions.watch(token);
+        }
     }
 
     /// Ends [`run`](Self::run): no new clients, `BYE shutdown` to all after what is queued, and a
@@ -254,6 +277,7 @@ impl Server {
         // It cannot fail: the pipe is empty, and its other end is open.
         let _ = (&self.ending.1).write_all(b"!");
         self.registry.close();
+        self.sessions.end(|_, _| true);
         self.door.close(GRACE);
     }
 

@@ -13,7 +13,7 @@ use super::bans::{Ban, end};
 use super::connection::Connection;
 use super::network::Network;
 use super::post::{Outbox, Post, SeatId, SentOff, line};
-use super::registry::Seat;
+use super::seat::Seat;
 use super::secret::{Secret, SecretError};
 use super::{GRACE, Server};
 use crate::net::plain_words;
@@ -67,8 +67,15 @@ pub fn recheck(server: &Server, seat: &Seat, connection: &Connection) {
     let ip = connection.peer().ip();
     if let Some(ban) = server.door.bans.find(ip, Timestamp::now()) {
         let (whom, last) = (SentOff::One(seat.id()), ban_words(&ban));
-        server.registry.settle(Post::SendOff { whom, last }.into());
+        send_off(server, Outbox::default(), whom, last);
     }
+}
+
+/// Sends them off after all in `before`, and ends their sessions.
+fn send_off(server: &Server, mut before: Outbox, whom: SentOff, last: String) {
+    before.posts.push(Post::SendOff { whom, last });
+    server.registry.settle(before);
+    server.sessions.end(|seat, peer| whom.includes(seat, peer));
 }
 
 /// Somebody in the room who asks for what only operators may do.
@@ -222,9 +229,7 @@ impl Asking<'_> {
 
     /// After all that was asked for before.
     fn send_off(&mut self, whom: SentOff, last: String) {
-        let mut outbox = mem::take(self.outbox);
-        outbox.posts.push(Post::SendOff { whom, last });
-        self.server.registry.settle(outbox);
+        send_off(self.server, mem::take(self.outbox), whom, last);
     }
 
     /// Of those who were sent off, and of those who were about to come in, sees that they go. Whoever

@@ -31,6 +31,10 @@ pub struct Options {
     pub password: Option<Secret>,
     /// Who may not come in.
     pub bans: Arc<Bans>,
+    /// How long a session is held when its connection breaks; zero holds nobody.
+    pub hold: Duration,
+    /// How many lines of what was said newcomers are told.
+    pub history: usize,
     /// What makes somebody an operator.
     pub operator: OperatorSecret,
 }

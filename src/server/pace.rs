@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 /// A token bucket: holds `burst` tokens, gains `rate` of them a second, and may fall into debt,
 /// which its owner waits off.
+#[derive(Clone)]
 pub struct TokenBucket {
     rate: f64,
     burst: f64,

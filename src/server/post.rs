@@ -4,11 +4,44 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::network::Network;
-use crate::protocol::{Event, LeaveReason, Text, Username};
+use crate::protocol::{Event, LeaveReason, Stamp, Text, Token, Username};
 
 /// A seat in the room, whatever the name of whoever has it. Given once, and never again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SeatId(pub u64);
+pub struct SeatId {
+    /// No other seat has it.
+    pub number: u64,
+    /// Whether it outlives a connection; what happens in the room is told it with stamps.
+    pub has_session: bool,
+}
+
+/// Somebody who comes in.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// The name they want.
+    pub name: Username,
+    /// Where they are connected.
+    pub peer: SocketAddr,
+    /// When they came.
+    pub since: Timestamp,
+}
+
+impl Newcomer {
+    /// Who comes in at this moment.
+    pub fn now(name: Username, peer: SocketAddr) -> Self {
+        let since = Timestamp::now();
+        Newcomer { name, peer, since }
+    }
+}
+
+/// Where a session goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumption {
+    /// The last stamp that its owner has seen.
+    pub after: Stamp,
+    /// How many of its lines have taken effect.
+    pub lines: u64,
+}
 
 /// Who is sent off.
 #[derive(Debug, Clone, Copy)]
@@ -19,16 +52,44 @@ pub enum SentOff {
     From(Network),
 }
 
+impl SentOff {
+    /// Whether whoever has this seat and comes from `peer` is one of them.
+    pub fn includes(self, seat: SeatId, peer: SocketAddr) -> bool {
+        match self {
+            SentOff::One(one) => seat == one,
+            SentOff::From(network) => network.contains(peer.ip()),
+        }
+    }
+}
+
 /// Something that happens to the room, as plain data. Posts take effect one after the other, in
 /// the order in which they were queued; this is what gives everyone the same order of events.
 #[derive(Debug, Clone)]
 pub enum Post {
-    /// Somebody who comes from `peer` wants a seat under this name.
+    /// Somebody wants a seat; whoever has a session, by this token.
     Join {
         seat: SeatId,
-        name: Username,
+        newcomer: Newcomer,
+        token: Option<Token>,
+    },
+    /// The connection of a session is gone, and its seat is held. What was sent since then may not
+    /// have been read.
+    Hold {
+        seat: SeatId,
+        unread_since: Timestamp,
+    },
+    /// A session that was held goes on.
+    Resume {
+        seat: SeatId,
         peer: SocketAddr,
-        since: Timestamp,
+        resumption: Resumption,
+    },
+    /// A session whose seat was given back goes on, in the same seat.
+    Return {
+        seat: SeatId,
+        newcomer: Newcomer,
+        is_operator: bool,
+        resumption: Resumption,
     },
     /// Whole lines to everyone but their author.
     Public { from: SeatId, lines: String },

@@ -7,12 +7,13 @@ use std::thread;
 
 use jiff::Timestamp;
 
-use super::connection::{Connection, State};
+use super::connection::Connection;
 use super::delivery::deliver;
 use super::lock;
-use super::post::{Outbox, Post, SeatId};
-use super::room::{NameTaken, Room};
-use crate::protocol::{LeaveReason, Username};
+use super::post::{Newcomer, Outbox, Post, Resumption, SeatId};
+use super::room::{Room, Unfulfilled};
+use super::seat::Seat;
+use crate::protocol::{Token, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const QUEUE_LIMIT: usize = 256 * 1024;
@@ -22,7 +23,7 @@ const ENOUGH: usize = 44 * 1024;
 
 /// The one order: what clients post is queued here, takes effect in the room, and is delivered.
 /// A handle: its clones are the same room.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Registry {
     /// Locked by one deliverer at a time, for as long as its sends take.
     seats: Arc<Mutex<Seats>>,
@@ -30,7 +31,6 @@ pub struct Registry {
 }
 
 /// Who is here, and how to reach them.
-#[derive(Default)]
 struct Seats {
     room: Room,
     connections: HashMap<SeatId, Arc<Connection>>,
@@ -62,7 +62,7 @@ struct Entry {
 struct Request {
     /// Who is to be reached by what, if it is for a new seat.
     reach: Option<(SeatId, Arc<Connection>)>,
-    answer: SyncSender<Result<(), NameTaken>>,
+    answer: SyncSender<Result<(), Unfulfilled>>,
 }
 
 /// Why somebody did not get a seat, or not the name they want.
@@ -70,40 +70,76 @@ struct Request {
 pub enum NotSeated {
     /// Somebody in the room has this name, or one that looks like it.
     NameTaken,
+    /// Whoever had the seat was sent off.
+    Gone,
     /// The room is closed.
     Closed,
 }
 
-/// Somebody's place in the room. Gives itself back when dropped, and frees only itself: never the
-/// seat of a later client of the same name.
-pub struct Seat {
-    registry: Registry,
-    id: SeatId,
-    name: Username,
-    connection: Arc<Connection>,
-    /// What the others are told when it is given back, unless its owner did not read.
-    pub reason: LeaveReason,
-}
-
 impl Registry {
-    /// Takes the name and fills the seat in one step; the newcomer hears `WELCOME`, and all that
-    /// comes after.
-    pub fn join(&self, name: Username, connection: &Arc<Connection>) -> Result<Seat, NotSeated> {
-        let seat = Seat {
-            registry: self.clone(),
-            id: SeatId(self.queue.seats_given.fetch_add(1, Ordering::Relaxed)),
-            name: name.clone(),
-            connection: connection.clone(),
-            reason: LeaveReason::Lost,
-        };
+    /// Of this room, with nobody in it yet.
+    pub fn new(room: Room) -> Self {
+        let connections = HashMap::new();
+        Registry {
+            seats: Arc::new(Mutex::new(Seats { room, connections })),
+            queue: Arc::default(),
+        }
+    }
+
+    /// A seat that nobody ever had, still empty.
+    pub fn new_seat(&self, has_session: bool) -> SeatId {
+        let number = self.queue.seats_given.fetch_add(1, Ordering::Relaxed);
+        SeatId {
+            number,
+            has_session,
+        }
+    }
+
+    /// Takes the name and fills the seat in one step; the newcomer hears `WELCOME`, what was said
+    /// before, and all that comes after. Whoever has a session is told its token.
+    pub fn join(
+        &self,
+        id: SeatId,
+        name: Username,
+        connection: &Arc<Connection>,
+        token: Option<Token>,
+    ) -> Result<Seat, NotSeated> {
+        let seat = Seat::of(self, id, name.clone());
+        let newcomer = Newcomer::now(name, connection.peer());
         let join = Post::Join {
-            seat: seat.id,
-            name,
-            peer: connection.peer(),
-            since: Timestamp::now(),
+            seat: id,
+            newcomer,
+            token,
         };
-        self.request(join.into(), Some((seat.id, connection.clone())))?;
+        self.request(join.into(), Some((id, connection.clone())))?;
         Ok(seat)
+    }
+
+    /// Lets a session go on over `connection`, which hears what it missed, and all that comes after.
+    /// A seat that was given back is filled again.
+    pub fn resume(
+        &self,
+        seat: &mut Seat,
+        connection: &Arc<Connection>,
+        resumption: Resumption,
+    ) -> Result<(), NotSeated> {
+        let (id, peer) = (seat.id(), connection.peer());
+        let post = match seat.was_given_back() {
+            None => Post::Resume {
+                seat: id,
+                peer,
+                resumption,
+            },
+            Some(is_operator) => Post::Return {
+                seat: id,
+                newcomer: Newcomer::now(seat.name().clone(), peer),
+                is_operator,
+                resumption,
+            },
+        };
+        self.request(post.into(), Some((id, connection.clone())))?;
+        seat.fill();
+        Ok(())
     }
 
     /// Looks at the room between two deliveries.
@@ -124,7 +160,7 @@ impl Registry {
     }
 
     /// Posts, and waits for what became of the last of it.
-    fn request(
+    pub fn request(
         &self,
         outbox: Outbox,
         reach: Option<(SeatId, Arc<Connection>)>,
@@ -134,7 +170,8 @@ impl Registry {
         self.queue(Entry { outbox, request });
         match outcome.recv() {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(NameTaken)) => Err(NotSeated::NameTaken),
+            Ok(Err(Unfulfilled::NameTaken)) => Err(NotSeated::NameTaken),
+            Ok(Err(Unfulfilled::Gone)) => Err(NotSeated::Gone),
             // What is dropped with the queue is never answered.
             Err(_) => Err(NotSeated::Closed),
         }
@@ -209,6 +246,7 @@ impl Registry {
             self.queue.taken.notify_all();
         }
         let Seats { room, connections } = &mut *seats;
+        let now = Timestamp::now();
         let mut answers = Vec::new();
         for Entry { outbox, request } in entries {
             let mut outcome = Ok(());
@@ -216,7 +254,7 @@ impl Registry {
                 if room.is_full_for(&post) {
                     deliver(room, connections);
                 }
-                outcome = room.take(post);
+                outcome = room.take(post, now);
             }
             if let Some(Request { reach, answer }) = request {
                 if outcome.is_ok() {
@@ -244,39 +282,5 @@ impl Registry {
             panic!("a test wants to see poisoned locks");
         });
         assert!(panicked.join().is_err());
-    }
-}
-
-impl Seat {
-    /// Which it is.
-    pub fn id(&self) -> SeatId {
-        self.id
-    }
-
-    /// The name they have now.
-    pub fn name(&self) -> &Username {
-        &self.name
-    }
-
-    /// Takes another name, after all that `before` holds.
-    pub fn rename(&mut self, new: Username, mut before: Outbox) -> Result<(), NotSeated> {
-        before.posts.push(Post::Rename {
-            seat: self.id,
-            name: new.clone(),
-        });
-        self.registry.request(before, None)?;
-        self.name = new;
-        Ok(())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let reason = match self.connection.state() {
-            State::Slow => LeaveReason::Slow,
-            _ => self.reason,
-        };
-        let seat = self.id;
-        self.registry.post(Post::Leave { seat, reason }.into());
     }
 }

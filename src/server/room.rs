@@ -5,13 +5,15 @@ use std::ops::Range;
 use jiff::Timestamp;
 use log::info;
 
-use super::post::{Post, SeatId, line};
+use super::backlog::{Audience, Backlog};
+use super::post::{Newcomer, Post, SeatId, line};
 use crate::protocol::{
-    Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Text, Username, fold,
+    Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Stamp, Text, Token, Username, fold,
 };
-use turn::{To, Turn};
+use turn::Turn;
 
 mod operator;
+mod sessions;
 mod turn;
 
 #[cfg(test)]
@@ -21,13 +23,36 @@ mod tests;
 /// they are delivered. A pure value: no sockets, no threads, no clock.
 #[derive(Default)]
 pub struct Room {
+    rules: Rules,
     people: HashMap<SeatId, Person>,
     /// Each name that is taken, and each look: no two people share either.
     names: HashMap<Username, SeatId>,
     looks: HashMap<Box<str>, SeatId>,
+    backlog: Backlog,
+    /// Of what happened last.
+    last: Stamp,
+    /// When what happens now happens.
+    now: Timestamp,
+    /// How many people read stamps.
+    sessions: usize,
     turn: Turn,
     /// Where in the turn the answer to `/quem` stands, while it is true.
     users: Option<Range<usize>>,
+    /// Where in the turn the history stands, while it is all of it.
+    history: Option<Range<usize>>,
+}
+
+/// How a room is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// How many lines of what was said newcomers hear.
+    pub history: usize,
+    /// How many bytes of what they missed people are told at most.
+    pub most_replayed: usize,
+    /// How many seconds a session is held.
+    pub hold: u64,
+    /// Whether all that is said to all is to be had [with stamps](Room::said).
+    pub is_transcribed: bool,
 }
 
 struct Person {
@@ -35,19 +60,43 @@ struct Person {
     /// Where they are connected, and since when they are here.
     peer: SocketAddr,
     since: Timestamp,
-    /// Whether somebody reads what they are told.
-    is_reachable: bool,
+    /// From when on nobody reads what they are told, if so.
+    gone: Option<Timestamp>,
+    /// What they are to be told when they are back.
+    notices: String,
     is_operator: bool,
 }
 
-/// Somebody here has the name, or one that looks like it.
+/// Why a post had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NameTaken;
+pub enum Unfulfilled {
+    /// Somebody here has the name, or one that looks like it.
+    NameTaken,
+    /// The session is not here any more: its owner was sent off.
+    Gone,
+}
 
 impl Room {
+    /// An empty one, in which this was said before, by people who are not known any more.
+    pub fn new(rules: Rules, past: Vec<(Stamp, String)>) -> Self {
+        let mut room = Room {
+            rules,
+            ..Room::default()
+        };
+        for (stamp, line) in past {
+            room.backlog.keep(stamp, Audience::All, &line);
+            room.last = stamp;
+        }
+        room
+    }
+
     /// Whether what was said has to be delivered before this post.
     pub fn is_full_for(&self, post: &Post) -> bool {
-        self.turn.is_full_for(post.len())
+        match post {
+            // What is replayed ends where the turn begins.
+            Post::Resume { .. } | Post::Return { .. } => !self.turn.is_empty(),
+            post => self.turn.is_full_for(post.len()),
+        }
     }
 
     /// What is to be delivered.
@@ -60,29 +109,48 @@ impl Room {
     pub fn end_turn(&mut self) {
         self.turn.clear();
         self.users = None;
+        self.history = None;
+    }
+
+    /// What was said to all since the last delivery, with stamps, where somebody reads them.
+    pub fn said(&self) -> &str {
+        self.turn.stamped()
     }
 
     /// Takes note that somebody who has not left yet reads nothing more.
     pub fn lose(&mut self, seat: SeatId) {
+        let now = self.now;
         if let Some(person) = self.people.get_mut(&seat) {
-            person.is_reachable = false;
+            person.gone.get_or_insert(now);
         }
     }
 
-    /// Lets a post take effect; one of somebody who is not here has none. Fails when it asks for a
-    /// name that is not free.
-    pub fn take(&mut self, post: Post) -> Result<(), NameTaken> {
+    /// Lets a post take effect at `now`; one of somebody who is not here has none. Fails when it
+    /// cannot be done.
+    pub fn take(&mut self, post: Post, now: Timestamp) -> Result<(), Unfulfilled> {
+        self.now = now;
         match post {
             Post::Join {
                 seat,
-                name,
+                newcomer,
+                token,
+            } => return self.join(seat, newcomer, token),
+            Post::Hold { seat, unread_since } => self.hold(seat, unread_since),
+            Post::Resume {
+                seat,
                 peer,
-                since,
-            } => return self.join(seat, name, peer, since),
+                resumption,
+            } => return self.resume(seat, peer, resumption),
+            Post::Return {
+                seat,
+                newcomer,
+                is_operator,
+                resumption,
+            } => return self.come_back(seat, newcomer, is_operator, resumption),
             Post::Rename { seat, name } => return self.rename(seat, name),
-            Post::Public { from, lines } => self.say(To::AllBut(from), &lines),
+            Post::Public { from, lines } => self.say(from, &lines),
             Post::Private { from, to, text } => self.private(from, &to, text),
-            Post::Answer { to, lines } => self.say(To::Only(to), &lines),
+            Post::Answer { to, lines } => self.answer(to, &lines),
             Post::Who { asked_by } => self.list(asked_by),
             Post::SendOff { whom, last } => self.send_off(whom, &last),
             Post::Leave { seat, reason } => self.leave(seat, reason),
@@ -94,34 +162,49 @@ impl Room {
     fn join(
         &mut self,
         seat: SeatId,
-        name: Username,
-        peer: SocketAddr,
-        since: Timestamp,
-    ) -> Result<(), NameTaken> {
+        newcomer: Newcomer,
+        token: Option<Token>,
+    ) -> Result<(), Unfulfilled> {
+        let name = newcomer.name.clone();
+        self.enter(seat, newcomer)?;
+        let welcome = Event::Welcome(name, self.people.len());
+        self.turn.answer(seat, &line(&welcome));
+        self.show_history(seat);
+        if let Some(token) = token {
+            let session = Event::Session(token, self.rules.hold);
+            let stamp = self.stamp();
+            self.turn.say_to(seat, stamp, &line(&session));
+        }
+        Ok(())
+    }
+
+    /// Seats somebody who hears all that comes after.
+    fn enter(&mut self, seat: SeatId, newcomer: Newcomer) -> Result<(), Unfulfilled> {
+        let Newcomer { name, peer, since } = newcomer;
         self.claim(seat, &name)?;
         info!("{name} joined from {peer}");
-        self.tell_all(&Event::Join(name.clone()));
+        self.tell_all(&Event::Join(name.clone()), Audience::AllBut(seat));
         self.turn.enter(seat);
-        let welcome = Event::Welcome(name.clone(), self.people.len() + 1);
+        self.sessions += usize::from(seat.has_session);
         let person = Person {
             name,
             peer,
             since,
-            is_reachable: true,
+            gone: None,
+            notices: String::new(),
             is_operator: false,
         };
         self.people.insert(seat, person);
-        self.say(To::Only(seat), &line(&welcome));
         Ok(())
     }
 
-    fn rename(&mut self, seat: SeatId, new: Username) -> Result<(), NameTaken> {
+    fn rename(&mut self, seat: SeatId, new: Username) -> Result<(), Unfulfilled> {
         let Some(old) = self.people.get(&seat).map(|person| person.name.clone()) else {
             return Ok(());
         };
         let event = Event::Renamed(old.clone(), new.clone());
         if old.as_str() == new.as_str() {
-            self.say(To::Only(seat), &line(&event));
+            self.tell_both(seat, seat, &line(&event));
             return Ok(());
         }
         self.claim(seat, &new)?;
@@ -129,15 +212,15 @@ impl Room {
         self.people
             .entry(seat)
             .and_modify(|person| person.name = new);
-        self.tell_all(&event);
+        self.tell_all(&event, Audience::All);
         Ok(())
     }
 
     /// Gives somebody a name instead of the one they had.
-    fn claim(&mut self, seat: SeatId, name: &Username) -> Result<(), NameTaken> {
+    fn claim(&mut self, seat: SeatId, name: &Username) -> Result<(), Unfulfilled> {
         let holders = [self.names.get(name), self.looks.get(name.looks())];
         if holders.into_iter().flatten().any(|&holder| holder != seat) {
-            return Err(NameTaken);
+            return Err(Unfulfilled::NameTaken);
         }
         self.release(seat);
         self.names.insert(name.clone(), seat);
@@ -157,17 +240,14 @@ impl Room {
             return;
         };
         let addressee = self.names.get(to).map(|seat| (*seat, &self.people[seat]));
-        let Some((to, addressee)) = addressee.filter(|(_, person)| person.is_reachable) else {
+        let reads = |(seat, person): &(SeatId, &Person)| person.gone.is_none() || seat.has_session;
+        let Some((to, addressee)) = addressee.filter(reads) else {
             let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
-            return self.say(To::Only(from), &line(&refusal));
+            return self.answer(from, &line(&refusal));
         };
         // In the addressee's own spelling.
         let event = Event::Private(author.name.clone(), addressee.name.clone(), text);
-        let lines = line(&event);
-        self.say(To::Only(to), &lines);
-        if to != from {
-            self.say(To::Only(from), &lines);
-        }
+        self.tell_both(to, from, &line(&event));
     }
 
     fn list(&mut self, asked_by: SeatId) {
@@ -182,7 +262,7 @@ impl Room {
         self.users = Some(users);
         if self.is_operator(asked_by) {
             let addresses = self.addresses();
-            self.say(To::Only(asked_by), &addresses);
+            self.answer(asked_by, &addresses);
         }
     }
 
@@ -211,42 +291,94 @@ impl Room {
 
     fn leave(&mut self, seat: SeatId, reason: LeaveReason) {
         if reason == LeaveReason::Quit {
-            self.say(To::Only(seat), &line(&Event::Goodbye(Farewell::Quit)));
+            self.answer(seat, &line(&Event::Goodbye(Farewell::Quit)));
         }
-        if let Some(name) = self.remove(seat) {
+        if let Some(person) = self.remove(seat) {
+            let name = person.name;
             info!("{name} left: {reason}");
-            self.tell_all(&Event::Leave(name, reason));
+            let audience = Audience::AllBut(seat);
+            self.tell_all(&Event::Leave(name.clone(), reason), audience);
+            if let (true, Some(gone)) = (seat.has_session, person.gone) {
+                self.tell_authors(seat, &name, gone);
+            }
         }
     }
 
     fn close(&mut self) {
         let goodbye = line(&Event::Goodbye(Farewell::Shutdown));
         for seat in self.people.keys().copied().collect::<Vec<_>>() {
-            self.say(To::Only(seat), &goodbye);
+            self.answer(seat, &goodbye);
             self.remove(seat);
         }
     }
 
-    fn remove(&mut self, seat: SeatId) -> Option<Username> {
+    fn remove(&mut self, seat: SeatId) -> Option<Person> {
         self.release(seat);
         let person = self.people.remove(&seat)?;
+        self.sessions -= usize::from(seat.has_session);
         self.turn.leave(seat);
-        Some(person.name)
+        Some(person)
+    }
+
+    /// The stamp of what happens now.
+    fn stamp(&mut self) -> Stamp {
+        self.last = self.last.next(self.now);
+        self.last
+    }
+
+    /// Whole lines of what somebody says to all others.
+    fn say(&mut self, from: SeatId, lines: &str) {
+        if !self.people.contains_key(&from) {
+            return;
+        }
+        self.history = None;
+        let heard = self.turn.heard(from);
+        for line in lines.split_inclusive('\n') {
+            self.tell(line, Audience::AllBut(from));
+        }
+        self.turn.spare(from, heard);
     }
 
     /// Of who comes, goes or changes names.
-    fn tell_all(&mut self, event: &Event) {
+    fn tell_all(&mut self, event: &Event, audience: Audience) {
         self.users = None;
-        self.say(To::All, &line(event));
+        self.tell(&line(event), audience);
     }
 
-    /// All that is said passes through here, in the order that everyone hears.
-    fn say(&mut self, to: To, lines: &str) {
-        if let To::AllBut(seat) | To::Only(seat) = to
-            && !self.people.contains_key(&seat)
-        {
-            return;
+    /// All that is said to all passes through here, in the order that everyone hears. Those who hear
+    /// it later are the `audience`.
+    fn tell(&mut self, line: &str, audience: Audience) {
+        let stamp = self.stamp();
+        let reads_stamps = self.sessions > 0 || self.rules.is_transcribed;
+        self.turn.say_to_all(stamp, line, reads_stamps);
+        self.backlog.keep(stamp, audience, line);
+    }
+
+    /// What is said to these two alone, who may be the same. It is kept where one may come back.
+    fn tell_both(&mut self, to: SeatId, from: SeatId, line: &str) {
+        let stamp = self.stamp();
+        if to.has_session || from.has_session {
+            self.backlog
+                .keep(stamp, Audience::Private { to, from }, line);
         }
-        self.turn.say(to, lines);
+        let others = (from != to).then_some(from);
+        for seat in [to].into_iter().chain(others) {
+            if self.is_there(seat) {
+                self.turn.say_to(seat, stamp, line);
+            }
+        }
+    }
+
+    /// Whole lines to one person alone, which nobody hears later.
+    fn answer(&mut self, to: SeatId, lines: &str) {
+        if self.is_there(to) {
+            self.turn.answer(to, lines);
+        }
+    }
+
+    /// Whether somebody in the seat reads what they are told.
+    fn is_there(&self, seat: SeatId) -> bool {
+        let person = self.people.get(&seat);
+        person.is_some_and(|person| person.gone.is_none())
     }
 }

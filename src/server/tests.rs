@@ -18,6 +18,8 @@ fn start() -> (Arc<Server>, thread::JoinHandle<()>) {
         encryption: None,
         password: None,
         bans: Arc::new(Bans::open(None).unwrap()),
+        hold: Duration::ZERO,
+        history: 0,
         operator: OperatorSecret::make().unwrap().0,
     };
     let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());

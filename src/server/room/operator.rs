@@ -1,7 +1,6 @@
 use std::net::SocketAddr;
 
-use super::turn::To;
-use super::{Person, Room};
+use super::Room;
 use crate::protocol::{Event, LeaveReason, Text, Username};
 use crate::server::network::Network;
 use crate::server::post::{SeatId, SentOff, line};
@@ -40,21 +39,18 @@ impl Room {
         let lines = self.sorted().into_iter().map(|person| {
             let (name, address) = (&person.name, person.peer.ip());
             let since = person.since.strftime("%Y-%m-%dT%H:%M:%SZ");
-            let text = format!("{name} {address} since {since}");
+            let held = if person.gone.is_some() { ", held" } else { "" };
+            let text = format!("{name} {address} since {since}{held}");
             line(&Event::Info(Text::new(&text)))
         });
         lines.collect()
     }
 
     pub(super) fn send_off(&mut self, whom: SentOff, last: &str) {
-        let is_meant = |(&seat, person): (&SeatId, &Person)| match whom {
-            SentOff::One(one) => seat == one,
-            SentOff::From(network) => network.contains(person.peer.ip()),
-        };
         let people = self.people.iter();
-        let meant = people.filter(|&entry| is_meant(entry));
+        let meant = people.filter(|&(&seat, person)| whom.includes(seat, person.peer));
         for seat in meant.map(|(&seat, _)| seat).collect::<Vec<_>>() {
-            self.say(To::Only(seat), last);
+            self.answer(seat, last);
             self.leave(seat, LeaveReason::Kicked);
         }
     }

@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use crate::protocol::{Stamp, StampWriter};
 use crate::server::post::SeatId;
 
 /// How many bytes one turn says at most, unless there is more to be told at once: far below what a
@@ -9,22 +10,14 @@ use crate::server::post::SeatId;
 /// more than 128 KiB it keeps that much in each of its arenas (mallopt(3), `M_MMAP_THRESHOLD`).
 const SIZE: usize = 60 * 1024;
 
-/// Whom lines are for.
-#[derive(Clone, Copy)]
-pub enum To {
-    /// Everyone who is here.
-    All,
-    /// Everyone but their author.
-    AllBut(SeatId),
-    /// This one alone.
-    Only(SeatId),
-}
-
 /// What was said since the last delivery, each line once, and for whom.
 #[derive(Default)]
 pub struct Turn {
     /// What is said to all, in order.
     public: String,
+    /// The same with stamps, from where there were people to read them.
+    stamped: String,
+    stamps: StampWriter,
     /// What is said to single people.
     personal: String,
     /// What is not the same for everyone.
@@ -32,7 +25,8 @@ pub struct Turn {
     left: Vec<SeatId>,
 }
 
-/// One person hears some of what is personal instead of some of what is public.
+/// One person hears some of what is personal instead of some of what is public; stamped, if they
+/// have a session.
 struct Change {
     seat: SeatId,
     public: Range<usize>,
@@ -42,23 +36,48 @@ struct Change {
 impl Turn {
     /// Whether so many bytes more are too much.
     pub fn is_full_for(&self, bytes: usize) -> bool {
-        self.public.len() + self.personal.len() + bytes > SIZE
+        self.public.len().max(self.stamped.len()) + self.personal.len() + bytes > SIZE
     }
 
-    /// Adds whole lines.
-    pub fn say(&mut self, to: To, lines: &str) {
-        let now = self.public.len();
-        match to {
-            To::All => self.public += lines,
-            To::AllBut(author) => {
-                self.public += lines;
-                self.change(author, now..self.public.len(), 0..0);
-            }
-            To::Only(seat) => {
-                let lines = self.store(lines);
-                self.change(seat, now..now, lines);
-            }
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.public.is_empty() && self.changes.is_empty()
+    }
+
+    /// Adds a whole line to everyone; with its stamp where anybody `reads_stamps`.
+    pub fn say_to_all(&mut self, stamp: Stamp, line: &str, reads_stamps: bool) {
+        self.public += line;
+        if reads_stamps {
+            self.stamps.write(stamp, &mut self.stamped);
+            self.stamped += line;
         }
+    }
+
+    /// What one person has heard of so far, to be given to [`spare`](Self::spare).
+    pub fn heard(&self, seat: SeatId) -> usize {
+        self.public_for(seat).len()
+    }
+
+    /// Spares one person what was said to all since then.
+    pub fn spare(&mut self, seat: SeatId, since: usize) {
+        let now = self.heard(seat);
+        self.change(seat, since..now, 0..0);
+    }
+
+    /// Adds a whole line to one person alone, with its stamp if they read stamps.
+    pub fn say_to(&mut self, seat: SeatId, stamp: Stamp, line: &str) {
+        let start = self.personal.len();
+        if seat.has_session {
+            self.stamps.write(stamp, &mut self.personal);
+        }
+        self.personal += line;
+        self.add(seat, start..self.personal.len());
+    }
+
+    /// Adds whole lines, as they are, to one person alone.
+    pub fn answer(&mut self, seat: SeatId, lines: &str) {
+        let lines = self.store(lines);
+        self.add(seat, lines);
     }
 
     /// Keeps lines that several people may ask for. Returns where, for [`show`](Self::show).
@@ -72,20 +91,38 @@ impl Turn {
     pub fn show(&mut self, seat: SeatId, lines: Range<usize>) {
         let is_same = |change: &&Change| change.seat == seat && change.personal == lines;
         if self.changes.iter().filter(is_same).count() * lines.len() < SIZE {
-            let now = self.public.len();
-            self.change(seat, now..now, lines);
+            self.add(seat, lines);
         }
+    }
+
+    fn add(&mut self, seat: SeatId, personal: Range<usize>) {
+        let now = self.heard(seat);
+        self.change(seat, now..now, personal);
     }
 
     /// Somebody hears what is said to all from now on.
     pub fn enter(&mut self, seat: SeatId) {
-        self.change(seat, 0..self.public.len(), 0..0);
+        self.spare(seat, 0);
     }
 
     /// Somebody hears what was said to all until now.
     pub fn leave(&mut self, seat: SeatId) {
-        self.change(seat, self.public.len()..usize::MAX, 0..0);
+        let now = self.heard(seat);
+        self.change(seat, now..usize::MAX, 0..0);
         self.left.push(seat);
+    }
+
+    /// All that is said to all, as they read it.
+    fn public_for(&self, seat: SeatId) -> &String {
+        match seat.has_session {
+            true => &self.stamped,
+            false => &self.public,
+        }
+    }
+
+    /// What was said to all, stamped.
+    pub fn stamped(&self) -> &str {
+        &self.stamped
     }
 
     fn change(&mut self, seat: SeatId, public: Range<usize>, personal: Range<usize>) {
@@ -109,8 +146,9 @@ impl Turn {
             .iter()
             .take_while(|change| change.seat == seat);
         let mut own = own.peekable();
+        let said = self.public_for(seat);
         if own.peek().is_none() {
-            return &self.public;
+            return said;
         }
         buffer.clear();
         let mut at = 0;
@@ -118,11 +156,14 @@ impl Turn {
             public, personal, ..
         } in own
         {
-            buffer.push_str(&self.public[at..public.start]);
+            buffer.push_str(&said[at..public.start]);
             buffer.push_str(&self.personal[personal.clone()]);
-            at = public.end.min(self.public.len());
+            if public.end == usize::MAX {
+                return buffer;
+            }
+            at = public.end;
         }
-        buffer.push_str(&self.public[at..]);
+        buffer.push_str(&said[at..]);
         buffer
     }
 
@@ -140,6 +181,7 @@ impl Turn {
     /// Forgets it all, and keeps the memory for the next.
     pub fn clear(&mut self) {
         self.public.clear();
+        self.stamped.clear();
         self.personal.clear();
         self.changes.clear();
         self.left.clear();

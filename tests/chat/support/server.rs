@@ -63,6 +63,7 @@ impl Server {
             ("--bind", "127.0.0.1:0"),
             ("--rate", "0"),
             ("--max-per-address", "0"),
+            ("--history", "0"),
             ("--plaintext", if is_over_tls() { "never" } else { "only" }),
         ];
         let usually = usually

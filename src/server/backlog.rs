@@ -1,0 +1,164 @@
+//! What was said, for those who come later and for those who come back.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::post::SeatId;
+use crate::protocol::{Stamp, StampWriter};
+
+/// How many bytes of it are kept, with what it takes to keep them.
+const SIZE: usize = 512 * 1024;
+
+/// How many lines that are no longer kept are still counted.
+const COUNTED: usize = 4096;
+
+/// For whom a line is. Seats are given once: the next of the same name is somebody else.
+#[derive(Debug, Clone, Copy)]
+pub enum Audience {
+    /// Everyone.
+    All,
+    /// Everyone but whoever said it, or whom it is about.
+    AllBut(SeatId),
+    /// These two alone.
+    Private {
+        /// The addressee.
+        to: SeatId,
+        /// The author.
+        from: SeatId,
+    },
+}
+
+/// The last of what was said, in its order. Forgets the oldest where it takes more than 512 KiB.
+#[derive(Default)]
+pub struct Backlog {
+    lines: VecDeque<Line>,
+    size: usize,
+    /// Public lines that are no longer kept.
+    forgotten: VecDeque<(Stamp, Audience)>,
+}
+
+struct Line {
+    stamp: Stamp,
+    audience: Audience,
+    text: Box<str>,
+}
+
+/// What somebody missed.
+pub struct Replay {
+    /// Whole lines, stamped.
+    pub lines: String,
+    /// How many public ones there were at least before these.
+    pub missed: u64,
+}
+
+impl Backlog {
+    /// Keeps a whole line. Stamps MUST grow.
+    pub fn keep(&mut self, stamp: Stamp, audience: Audience, line: &str) {
+        let line = Line {
+            stamp,
+            audience,
+            text: line.into(),
+        };
+        self.size += line.size();
+        self.lines.push_back(line);
+        while self.size > SIZE
+            && let Some(oldest) = self.lines.pop_front()
+        {
+            self.size -= oldest.size();
+            if oldest.is_public() {
+                self.forgotten.push_back((oldest.stamp, oldest.audience));
+            }
+            if self.forgotten.len() > COUNTED {
+                self.forgotten.pop_front();
+            }
+        }
+    }
+
+    /// The last `count` lines that were said to all, in at most `most` bytes.
+    pub fn history(&self, count: usize, most: usize) -> String {
+        let lines = self.lines.iter().rev();
+        let said = lines.filter(|line| line.was_said_to_all()).take(count);
+        write(said, most).0
+    }
+
+    /// What `seat` has to hear of what came after `after`: the last of it, in at most `most` bytes.
+    pub fn replay(&self, seat: SeatId, after: Stamp, most: usize) -> Replay {
+        let lines = self.lines.iter().rev();
+        let theirs: Vec<&Line> = lines
+            .take_while(|line| line.stamp > after)
+            .filter(|line| line.audience.has(seat))
+            .collect();
+        let (lines, written) = write(theirs.iter().copied(), most);
+        let too_many = theirs[written..].iter().filter(|line| line.is_public());
+        let forgotten = self.forgotten.iter().rev();
+        let forgotten = forgotten
+            .take_while(|(stamp, _)| *stamp > after)
+            .filter(|(_, audience)| audience.has(seat));
+        Replay {
+            lines,
+            missed: (too_many.count() + forgotten.count()) as u64,
+        }
+    }
+
+    /// Who has written to `seat` privately since `then`, each once.
+    pub fn authors_to(&self, seat: SeatId, then: Timestamp) -> Vec<SeatId> {
+        let lines = self.lines.iter().rev();
+        let mut authors = Vec::new();
+        for line in lines.take_while(|line| line.stamp.time() >= then) {
+            if let Audience::Private { to, from } = line.audience
+                && to == seat
+                && from != seat
+                && !authors.contains(&from)
+            {
+                authors.push(from);
+            }
+        }
+        authors
+    }
+}
+
+impl Audience {
+    fn has(self, seat: SeatId) -> bool {
+        match self {
+            Audience::All => true,
+            Audience::AllBut(one) => one != seat,
+            Audience::Private { to, from } => to == seat || from == seat,
+        }
+    }
+}
+
+impl Line {
+    /// With its place among the others.
+    fn size(&self) -> usize {
+        size_of::<Line>() + self.text.len()
+    }
+
+    fn is_public(&self) -> bool {
+        !matches!(self.audience, Audience::Private { .. })
+    }
+
+    fn was_said_to_all(&self) -> bool {
+        self.is_public() && (self.text.starts_with("MSG ") || self.text.starts_with("ACT "))
+    }
+}
+
+/// Writes lines of which the last comes first, in their order and stamped: as many as fit in `most`
+/// bytes. Returns how many do.
+fn write<'a>(latest_first: impl Iterator<Item = &'a Line>, most: usize) -> (String, usize) {
+    let stamp_size = "@2026-11-25T22:08:30.123456Z ".len();
+    let mut size = 0;
+    let fitting: Vec<&Line> = latest_first
+        .take_while(|line| {
+            size += stamp_size + line.text.len();
+            size <= most
+        })
+        .collect();
+    let mut stamps = StampWriter::default();
+    let mut lines = String::new();
+    for line in fitting.iter().rev() {
+        stamps.write(line.stamp, &mut lines);
+        lines.push_str(&line.text);
+    }
+    (lines, fitting.len())
+}

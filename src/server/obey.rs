@@ -1,0 +1,145 @@
+use std::mem;
+use std::time::Instant;
+
+use super::Server;
+use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
+use super::connection::Connection;
+use super::operator::Asking;
+use super::post::Outbox;
+use super::registry::NotSeated;
+use super::session::{Client, Session};
+use crate::protocol::{Command, Event, LINE_LIMIT, LeaveReason, RefusalCode, Username};
+
+/// How many bytes one session collects before it posts them; a last long line may follow, and all
+/// of it still goes out with one send.
+const FULL: usize = 44 * 1024;
+
+/// What a line takes at most, with the name before it, unless many of its bytes were replaced by
+/// the three of U+FFFD. Such a line counts as several.
+const USUAL_SIZE: usize = LINE_LIMIT + 512;
+
+impl Session {
+    /// Does what the lines that came ask for; `false` when the client leaves or was sent off.
+    pub fn obey(&mut self, client: &mut Client) -> bool {
+        let Client {
+            server,
+            connection,
+            lines,
+        } = client;
+        let mut outbox = Outbox::default();
+        let mut now = Instant::now();
+        let goes_on = loop {
+            let Some(line) = lines.next_line() else {
+                break true;
+            };
+            #[cfg(test)]
+            assert_ne!(line, Ok("/panic"), "a test wants to see a session fail");
+            if self.bucket.is_full(now) {
+                // The flood is over; the next is another.
+                self.told_to_slow_down = false;
+            }
+            let wait = self.bucket.take(now);
+            if !wait.is_zero() {
+                if !self.told_to_slow_down {
+                    self.told_to_slow_down = true;
+                    outbox.answer(self.seat.id(), &slow_down(server.options.rate));
+                }
+                self.post(server, &mut outbox, self.lines);
+                if !connection.pause(wait) {
+                    break false;
+                }
+                now = Instant::now();
+            }
+            if connection.state().is_over() {
+                break false;
+            }
+            let command = match line {
+                Ok(line) => Command::parse(line).map_err(|error| refuse_command(&error)),
+                Err(bad) => Err(refuse_line(bad)),
+            };
+            let before = outbox.size;
+            if !self.act(server, connection, command, &mut outbox) {
+                break false;
+            }
+            self.lines += 1;
+            self.bucket
+                .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);
+            if outbox.size >= FULL {
+                let counted = self.lines - u64::from(lines.is_skipping());
+                self.post(server, &mut outbox, counted);
+            }
+        };
+        let counted = self.counted(client);
+        self.post(client.server, &mut outbox, counted);
+        goes_on && !client.connection.state().is_over()
+    }
+
+    /// Does what one line asks for; `false` when the client leaves.
+    fn act(
+        &mut self,
+        server: &Server,
+        connection: &Connection,
+        command: Result<Option<Command>, Event<'static>>,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let (me, name) = (self.seat.id(), self.seat.name());
+        match command {
+            Ok(None) => {}
+            Ok(Some(Command::Say(text))) => {
+                outbox.public(me, &Event::Message(name.clone(), text));
+            }
+            Ok(Some(Command::Act(text))) => {
+                outbox.public(me, &Event::Action(name.clone(), text));
+            }
+            Ok(Some(Command::Private { to, text })) => match find(&mut self.addressee, to) {
+                Some(to) => outbox.private(me, to, text),
+                None => outbox.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
+            },
+            Ok(Some(Command::Who)) => outbox.who(me),
+            Ok(Some(Command::Help)) => help().for_each(|line| outbox.answer(me, &line)),
+            Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
+                Err(error) => outbox.answer(me, &refuse_name(&error)),
+                Ok(new) => match self.seat.rename(new.clone(), mem::take(outbox)) {
+                    Ok(()) => {}
+                    Err(NotSeated::NameTaken) => {
+                        let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
+                        outbox.answer(me, &taken);
+                    }
+                    Err(NotSeated::Closed | NotSeated::Gone) => return false,
+                },
+            },
+            Ok(Some(Command::Operator { word, command })) => {
+                let asking = Asking {
+                    server,
+                    seat: &self.seat,
+                    connection,
+                    outbox,
+                };
+                asking.obey(&word, command, &mut self.wrong_secrets);
+            }
+            Ok(Some(Command::Quit)) => {
+                self.seat.reason = LeaveReason::Quit;
+                return false;
+            }
+            Err(refusal) => outbox.answer(me, &refusal),
+        }
+        true
+    }
+
+    /// Posts what was collected, and that so many lines of a session have come with it.
+    fn post(&mut self, server: &Server, outbox: &mut Outbox, lines: u64) {
+        if self.token.is_some() && lines > self.told {
+            self.told = lines;
+            outbox.answer(self.seat.id(), &Event::Got(lines));
+        }
+        server.registry.post(mem::take(outbox));
+    }
+}
+
+/// The name that was typed, if it is one; `last` is the one before.
+fn find(last: &mut Option<Username>, typed: &str) -> Option<Username> {
+    if last.as_ref().is_none_or(|name| name.as_str() != typed) {
+        *last = typed.parse().ok();
+    }
+    last.clone()
+}

@@ -1,0 +1,100 @@
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use log::info;
+
+use super::{Room, Unfulfilled};
+use crate::protocol::{Event, Text, Username};
+use crate::server::backlog::Replay;
+use crate::server::post::{Newcomer, Resumption, SeatId, line};
+
+/// What becomes of sessions whose connection breaks. The room hears nothing of those that go on in
+/// time.
+impl Room {
+    /// Nobody reads what this seat is told, since then, until it is resumed.
+    pub(super) fn hold(&mut self, seat: SeatId, unread_since: Timestamp) {
+        if let Some(person) = self.people.get_mut(&seat) {
+            let gone = person.gone.get_or_insert(unread_since);
+            *gone = unread_since.min(*gone);
+            info!(
+                "{} is held: the connection from {} is gone",
+                person.name, person.peer
+            );
+            self.turn.leave(seat);
+        }
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        seat: SeatId,
+        peer: SocketAddr,
+        resumption: Resumption,
+    ) -> Result<(), Unfulfilled> {
+        let person = self.people.get_mut(&seat).ok_or(Unfulfilled::Gone)?;
+        info!("{} is back from {peer}", person.name);
+        person.peer = peer;
+        self.replay(seat, resumption);
+        Ok(())
+    }
+
+    pub(super) fn come_back(
+        &mut self,
+        seat: SeatId,
+        newcomer: Newcomer,
+        is_operator: bool,
+        resumption: Resumption,
+    ) -> Result<(), Unfulfilled> {
+        self.enter(seat, newcomer)?;
+        if is_operator {
+            self.appoint(seat);
+        }
+        self.replay(seat, resumption);
+        Ok(())
+    }
+
+    /// Tells somebody who is back what they missed. The turn MUST be empty but for this.
+    fn replay(&mut self, seat: SeatId, Resumption { after, lines }: Resumption) {
+        let people = self.people.len();
+        let Some(person) = self.people.get_mut(&seat) else {
+            return;
+        };
+        person.gone = None;
+        let resumed = Event::Resumed(person.name.clone(), people, lines);
+        let notices = std::mem::take(&mut person.notices);
+        let most = self.rules.most_replayed;
+        let Replay { lines, missed } = self.backlog.replay(seat, after, most);
+        self.turn.answer(seat, &line(&resumed));
+        if missed > 0 {
+            self.turn.answer(seat, &line(&Event::Missed(missed)));
+        }
+        self.turn.answer(seat, &lines);
+        self.turn.answer(seat, &notices);
+    }
+
+    /// Tells a newcomer the last of what was said.
+    pub(super) fn show_history(&mut self, seat: SeatId) {
+        let history = self.history.take().unwrap_or_else(|| {
+            let Room { rules, backlog, .. } = self;
+            let history = backlog.history(rules.history, rules.most_replayed);
+            self.turn.store(&history)
+        });
+        self.turn.show(seat, history.clone());
+        self.history = Some(history);
+    }
+
+    /// Tells those who have written privately to `name`, who is gone for good since then, that it may
+    /// not have been read. Whoever is away is told on coming back.
+    pub(super) fn tell_authors(&mut self, seat: SeatId, name: &Username, gone: Timestamp) {
+        let text = format!("{name} is gone, and may not have read what you last wrote privately");
+        let notice = line(&Event::Info(Text::new(&text)));
+        for author in self.backlog.authors_to(seat, gone) {
+            self.answer(author, &notice);
+            match self.people.get_mut(&author) {
+                Some(person) if person.gone.is_some() && author.has_session => {
+                    person.notices += &notice;
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The sessions that outlive their connections.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::connection::Connection;
+use super::lock;
+use super::network::Network;
+use super::post::SeatId;
+use super::session::Session;
+use crate::protocol::Token;
+
+/// How many are held at most, of all and of one address.
+const MOST_HELD: usize = 256;
+const MOST_HELD_OF_ONE: usize = 16;
+
+/// How many that have left are remembered, and how long.
+const MOST_REMEMBERED: usize = 1024;
+const MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// How often one can be resumed.
+const BETWEEN_RESUMES: Duration = Duration::from_secs(1);
+
+/// How long whoever takes a session over waits for the thread that has it.
+const TAKING_OVER: Duration = Duration::from_secs(2);
+
+/// The sessions whose owners can prove that they are theirs.
+pub struct Sessions {
+    hold: Duration,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    entries: HashMap<Token, Entry>,
+    /// Those that are held, with the address that they count for.
+    held: Vec<(Token, Network)>,
+    /// Those that have left, in that order; some have come back since.
+    left: VecDeque<(Token, Instant)>,
+}
+
+struct Entry {
+    seat: SeatId,
+    peer: SocketAddr,
+    place: Place,
+    /// Told when the place changes, and when the session is ended.
+    changed: Arc<Condvar>,
+    /// Whether somebody waits to take it over.
+    is_wanted: bool,
+    resumable_from: Instant,
+}
+
+/// Where a session is: at any time in one place.
+enum Place {
+    /// With a thread, which may serve a connection.
+    Busy(Option<Arc<Connection>>),
+    /// Here, and its seat is kept until then.
+    Held { session: Session, until: Instant },
+    /// Here, since then, and its seat is free.
+    Left { session: Session, since: Instant },
+}
+
+/// Why a session cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// There is none of this token.
+    Unknown,
+    /// The thread that has it does not let go of it.
+    Busy,
+}
+
+impl Sessions {
+    /// None yet; those whose connection breaks are held for so long.
+    pub fn new(hold: Duration) -> Self {
+        let known = Mutex::default();
+        Sessions { hold, known }
+    }
+
+    /// Knows a session in this seat from now on, over `connection`, by the token that is returned.
+    /// Fails where the system has no chance to give.
+    pub fn open(&self, seat: SeatId, connection: &Arc<Connection>) -> Result<Token, Unspecified> {
+        let mut chance = [0; 16];
+        SystemRandom::new().fill(&mut chance)?;
+        let token = Token::new(chance);
+        let entry = Entry {
+            seat,
+            peer: connection.peer(),
+            place: Place::Busy(Some(connection.clone())),
+            changed: Arc::default(),
+            is_wanted: false,
+            resumable_from: Instant::now(),
+        };
+        lock(&self.known).entries.insert(token, entry);
+        Ok(token)
+    }
+
+    /// How long whoever wants to resume this has to wait first.
+    pub fn pace(&self, token: Token) -> Duration {
+        let now = Instant::now();
+        let mut known = lock(&self.known);
+        let entry = known.entries.get_mut(&token);
+        entry.map_or(Duration::ZERO, |entry| {
+            let from = entry.resumable_from.max(now);
+            entry.resumable_from = from + BETWEEN_RESUMES;
+            from - now
+        })
+    }
+
+    /// Gives a session to the thread of `connection`. The one that still has it is sent off, with
+    /// `BYE replaced`, and waited for until it has posted its last.
+    pub fn take(&self, token: Token, connection: &Arc<Connection>) -> Result<Session, NotTaken> {
+        let deadline = Instant::now() + TAKING_OVER;
+        let mut known = lock(&self.known);
+        known.forget_the_oldest();
+        loop {
+            let entry = known.entries.get_mut(&token).ok_or(NotTaken::Unknown)?;
+            let ours = Place::Busy(Some(connection.clone()));
+            match mem::replace(&mut entry.place, ours) {
+                Place::Busy(theirs) => {
+                    if let Some(theirs) = &theirs {
+                        theirs.replace();
+                    }
+                    entry.place = Place::Busy(theirs);
+                    entry.is_wanted = true;
+                }
+                Place::Held { session, .. } | Place::Left { session, .. } => {
+                    entry.peer = connection.peer();
+                    entry.is_wanted = false;
+                    entry.changed.notify_all();
+                    known.held.retain(|(held, _)| *held != token);
+                    return Ok(session);
+                }
+            }
+            let left = deadline.checked_duration_since(Instant::now());
+            let left = left.ok_or(NotTaken::Busy)?;
+            known = wait(&entry.changed.clone(), known, left);
+        }
+    }
+
+    /// Lets go of a session whose connection has broken: holds it, or gives its seat back where too
+    /// many are held. One that was ended meanwhile is gone.
+    pub fn release(&self, token: Token, mut session: Session) {
+        let mut known = lock(&self.known);
+        let Known { entries, held, .. } = &mut *known;
+        if let Some(entry) = entries.get_mut(&token) {
+            let address = Network::of_one(entry.peer.ip());
+            let theirs = held.iter().filter(|(_, other)| *other == address);
+            let has_room = held.len() < MOST_HELD && theirs.count() < MOST_HELD_OF_ONE;
+            if entry.is_wanted || has_room && !self.hold.is_zero() {
+                let hold = match entry.is_wanted {
+                    true => self.hold.max(TAKING_OVER),
+                    false => self.hold,
+                };
+                let until = Instant::now() + hold;
+                entry.place = Place::Held { session, until };
+                entry.changed.notify_all();
+                return held.push((token, address));
+            }
+        }
+        drop(known);
+        session.seat.give_back();
+        self.remember(token, session);
+    }
+
+    /// Waits until somebody has taken the session of this token, or its time is up: then gives its
+    /// seat back. MUST be called by the thread that has [released](Self::release) it.
+    pub fn watch(&self, token: Token) {
+        let mut known = lock(&self.known);
+        let mut session = loop {
+            let Some(entry) = known.entries.get_mut(&token) else {
+                return;
+            };
+            let Place::Held { until, .. } = entry.place else {
+                return;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                known = wait(&entry.changed.clone(), known, left);
+            } else if let Place::Held { session, .. } =
+                mem::replace(&mut entry.place, Place::Busy(None))
+            {
+                break session;
+            }
+        };
+        known.held.retain(|(held, _)| *held != token);
+        drop(known);
+        session.seat.give_back();
+        self.remember(token, session);
+    }
+
+    /// Keeps a session whose seat is free, unless it was ended. The oldest are forgotten.
+    pub fn remember(&self, token: Token, session: Session) {
+        let mut known = lock(&self.known);
+        let since = Instant::now();
+        if let Some(entry) = known.entries.get_mut(&token) {
+            entry.place = Place::Left { session, since };
+            entry.changed.notify_all();
+            known.left.push_back((token, since));
+        }
+        known.forget_the_oldest();
+    }
+
+    /// Ends those that `is_about` picks by their seat and where they were last connected: nobody
+    /// resumes them any more.
+    pub fn end(&self, is_about: impl Fn(SeatId, SocketAddr) -> bool) {
+        let mut known = lock(&self.known);
+        let Known { entries, held, .. } = &mut *known;
+        let is_meant = |_: &Token, entry: &mut Entry| is_about(entry.seat, entry.peer);
+        let ended: HashMap<Token, Entry> = entries.extract_if(is_meant).collect();
+        held.retain(|(token, _)| !ended.contains_key(token));
+        // Their seats are given back without the lock: that may deliver.
+        drop(known);
+        for entry in ended.values() {
+            entry.changed.notify_all();
+        }
+    }
+}
+
+impl Known {
+    /// Forgets those who have left long ago, or before many others.
+    fn forget_the_oldest(&mut self) {
+        while let Some((token, since)) = self.left.front().copied()
+            && (self.left.len() > MOST_REMEMBERED || since.elapsed() > MEMORY)
+        {
+            self.left.pop_front();
+            let entry = self.entries.get(&token);
+            let place = entry.map(|entry| &entry.place);
+            // It may have come back, and even left again.
+            if matches!(place, Some(Place::Left { since: then, .. }) if *then == since) {
+                self.entries.remove(&token);
+            }
+        }
+    }
+}
+
+fn wait<'a>(
+    changed: &Condvar,
+    known: MutexGuard<'a, Known>,
+    left: Duration,
+) -> MutexGuard<'a, Known> {
+    let waited = changed.wait_timeout(known, left);
+    waited.unwrap_or_else(PoisonError::into_inner).0
+}
