@@ -6,15 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chat::cli::Generate;
 use chat::server::bans::Bans;
 use chat::server::entrance::{Encryption, Plaintext};
 use chat::server::secret::Secret;
-use chat::server::{self, BindAddress, Log, OperatorSecret, Options, Server};
-use clap::builder::RangedU64ValueParser;
-use clap::{CommandFactory, Parser};
-use log::info;
+use chat::server::transcript::Transcript;
+use chat::server::{self, BACKLOG_SIZE, BindAddress, Log, OperatorSecret, Options, Server};
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
+use clap::{ArgAction, CommandFactory, Parser};
+use log::{info, warn};
 
 /// A chat for the terminal: takes in clients and passes on what they say.
 #[derive(Parser)]
@@ -88,6 +89,11 @@ struct Flags {
         value_name = "LINES"
     )]
     history: usize,
+    /// Keep what is said to all in the file transcript of the --state-dir, from which newcomers are
+    /// told after a restart
+    #[arg(help_heading = "How much", long, env = "CHAT_TRANSCRIPT", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    transcript: bool,
     /// Who may come in without encryption
     #[arg(
         help_heading = "Who",
@@ -158,6 +164,19 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     let state_folder = flags.state_dir.or_else(server::state_folder);
     let encryption =
         (flags.plaintext != Plaintext::Only).then(|| Encryption::prepare(state_folder.as_deref()));
+    let transcript = match (flags.transcript, &state_folder) {
+        (false, _) => None,
+        (true, Some(folder)) => Some(Transcript::open(folder, BACKLOG_SIZE)?),
+        (true, None) => bail!("--transcript needs a folder: there is no home, so give --state-dir"),
+    };
+    if let Some((_, past)) = &transcript
+        && past.skipped > 0
+    {
+        warn!(
+            "{} lines of the transcript cannot be read, and are skipped",
+            past.skipped
+        );
+    }
     let (operator, shown) = match &flags.operator_password_file {
         Some(file) => (OperatorSecret::chosen(Secret::read(file)?), None),
         None => {
@@ -182,7 +201,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         operator,
     };
     server::raise_open_files();
-    let server = Arc::new(Server::bind(&flags.bind, options)?);
+    let server = Arc::new(Server::bind(&flags.bind, options, transcript)?);
     server::end_at_signals(&server).context("cannot wait for signals")?;
     server::announce(&server.addresses(), server.fingerprint());
     if let Some(word) = shown {

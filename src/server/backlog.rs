@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::post::SeatId;
 use crate::protocol::{Stamp, StampWriter};
 
-/// How many bytes of it are kept, with what it takes to keep them.
-const SIZE: usize = 512 * 1024;
+/// How many bytes of what was said are kept in memory, with what it takes to keep them.
+pub const BACKLOG_SIZE: usize = 512 * 1024;
 
 /// How many lines that are no longer kept are still counted.
 const COUNTED: usize = 4096;
@@ -62,7 +62,7 @@ impl Backlog {
         };
         self.size += line.size();
         self.lines.push_back(line);
-        while self.size > SIZE
+        while self.size > BACKLOG_SIZE
             && let Some(oldest) = self.lines.pop_front()
         {
             self.size -= oldest.size();

@@ -4,13 +4,19 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::post::SeatId;
 use super::room::Room;
+use super::transcript::Transcript;
 
 /// Sends everyone what they hear of this turn, with one `send` each, and ends it. Those who have
-/// left hear their last; those who cannot be sent it get nothing more.
+/// left hear their last; those who cannot be sent it get nothing more. What was said to all goes into
+/// the transcript.
 ///
 /// MUST be all that a client is sent while it is in the room, or lines could overtake each other.
 /// MUST NOT wait for anybody: see [`Connection::send`].
-pub fn deliver(room: &mut Room, connections: &mut HashMap<SeatId, Arc<Connection>>) {
+pub fn deliver(
+    room: &mut Room,
+    connections: &mut HashMap<SeatId, Arc<Connection>>,
+    transcript: Option<&Transcript>,
+) {
     let turn = room.turn();
     let mut buffer = String::new();
     let mut lost = Vec::new();
@@ -35,6 +41,9 @@ pub fn deliver(room: &mut Room, connections: &mut HashMap<SeatId, Arc<Connection
         if let Some(connection) = connections.remove(&seat) {
             connection.finish("");
         }
+    }
+    if let Some(transcript) = transcript {
+        transcript.write(room.said());
     }
     room.end_turn();
     for seat in lost {

@@ -13,6 +13,7 @@ use super::lock;
 use super::post::{Newcomer, Outbox, Post, Resumption, SeatId};
 use super::room::{Room, Unfulfilled};
 use super::seat::Seat;
+use super::transcript::Transcript;
 use crate::protocol::{Token, Username};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
@@ -34,6 +35,7 @@ pub struct Registry {
 struct Seats {
     room: Room,
     connections: HashMap<SeatId, Arc<Connection>>,
+    transcript: Option<Transcript>,
 }
 
 #[derive(Default)]
@@ -77,13 +79,24 @@ pub enum NotSeated {
 }
 
 impl Registry {
-    /// Of this room, with nobody in it yet.
-    pub fn new(room: Room) -> Self {
-        let connections = HashMap::new();
+    /// Of this room, with nobody in it yet. What is said to all goes into `transcript` as well.
+    pub fn new(room: Room, transcript: Option<Transcript>) -> Self {
+        let seats = Seats {
+            room,
+            connections: HashMap::new(),
+            transcript,
+        };
         Registry {
-            seats: Arc::new(Mutex::new(Seats { room, connections })),
+            seats: Arc::new(Mutex::new(seats)),
             queue: Arc::default(),
         }
+    }
+
+    /// Waits until the transcript is on the disk. It ends with that.
+    pub fn finish_transcript(&self) {
+        // Without the lock.
+        let transcript = lock(&self.seats).transcript.take();
+        drop(transcript);
     }
 
     /// A seat that nobody ever had, still empty.
@@ -245,14 +258,18 @@ impl Registry {
         if was_full {
             self.queue.taken.notify_all();
         }
-        let Seats { room, connections } = &mut *seats;
+        let Seats {
+            room,
+            connections,
+            transcript,
+        } = &mut *seats;
         let now = Timestamp::now();
         let mut answers = Vec::new();
         for Entry { outbox, request } in entries {
             let mut outcome = Ok(());
             for post in outbox.posts {
                 if room.is_full_for(&post) {
-                    deliver(room, connections);
+                    deliver(room, connections, transcript.as_ref());
                 }
                 outcome = room.take(post, now);
             }
@@ -263,7 +280,7 @@ impl Registry {
                 answers.push((answer, outcome));
             }
         }
-        deliver(room, connections);
+        deliver(room, connections, transcript.as_ref());
         for (answer, outcome) in answers {
             // It fails when nobody waits any more, who then gives the seat back.
             let _ = answer.send(outcome);

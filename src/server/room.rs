@@ -7,14 +7,14 @@ use log::info;
 
 use super::backlog::{Audience, Backlog};
 use super::post::{Newcomer, Post, SeatId, line};
-use crate::protocol::{
-    Event, Farewell, LINE_LIMIT, LeaveReason, RefusalCode, Stamp, Text, Token, Username, fold,
-};
+use crate::protocol::{Event, Farewell, LeaveReason, Stamp, Token, Username};
 use turn::Turn;
 
 mod operator;
+mod say;
 mod sessions;
 mod turn;
+mod who;
 
 #[cfg(test)]
 mod tests;
@@ -77,15 +77,16 @@ pub enum Unfulfilled {
 }
 
 impl Room {
-    /// An empty one, in which this was said before, by people who are not known any more.
-    pub fn new(rules: Rules, past: Vec<(Stamp, String)>) -> Self {
+    /// An empty one, in which this was said before, by people who are not known any more. Stamps go
+    /// on behind the last of it.
+    pub fn new(rules: Rules, past: &[(Stamp, Event)]) -> Self {
         let mut room = Room {
             rules,
             ..Room::default()
         };
-        for (stamp, line) in past {
-            room.backlog.keep(stamp, Audience::All, &line);
-            room.last = stamp;
+        for (stamp, event) in past {
+            room.backlog.keep(*stamp, Audience::All, &line(event));
+            room.last = *stamp;
         }
         room
     }
@@ -235,60 +236,6 @@ impl Room {
         }
     }
 
-    fn private(&mut self, from: SeatId, to: &Username, text: Text) {
-        let Some(author) = self.people.get(&from) else {
-            return;
-        };
-        let addressee = self.names.get(to).map(|seat| (*seat, &self.people[seat]));
-        let reads = |(seat, person): &(SeatId, &Person)| person.gone.is_none() || seat.has_session;
-        let Some((to, addressee)) = addressee.filter(reads) else {
-            let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
-            return self.answer(from, &line(&refusal));
-        };
-        // In the addressee's own spelling.
-        let event = Event::Private(author.name.clone(), addressee.name.clone(), text);
-        self.tell_both(to, from, &line(&event));
-    }
-
-    fn list(&mut self, asked_by: SeatId) {
-        if !self.people.contains_key(&asked_by) {
-            return;
-        }
-        let users = match self.users.take() {
-            Some(users) => users,
-            None => self.turn.store(&self.users()),
-        };
-        self.turn.show(asked_by, users.clone());
-        self.users = Some(users);
-        if self.is_operator(asked_by) {
-            let addresses = self.addresses();
-            self.answer(asked_by, &addresses);
-        }
-    }
-
-    /// The answer to `/quem`, in fold order.
-    pub fn users(&self) -> String {
-        let names = self.sorted().into_iter().map(|person| &person.name);
-        let start = format!("USERS {}", names.len());
-        let mut lines = String::new();
-        let mut line = start.clone();
-        for name in names {
-            if line.len() + 1 + name.as_str().len() > LINE_LIMIT {
-                lines = lines + &line + "\n";
-                line.clone_from(&start);
-            }
-            line = line + " " + name.as_str();
-        }
-        lines + &line + "\n"
-    }
-
-    /// The people here, in fold order.
-    fn sorted(&self) -> Vec<&Person> {
-        let mut people: Vec<&Person> = self.people.values().collect();
-        people.sort_by_cached_key(|person| fold(person.name.as_str()));
-        people
-    }
-
     fn leave(&mut self, seat: SeatId, reason: LeaveReason) {
         if reason == LeaveReason::Quit {
             self.answer(seat, &line(&Event::Goodbye(Farewell::Quit)));
@@ -318,67 +265,5 @@ impl Room {
         self.sessions -= usize::from(seat.has_session);
         self.turn.leave(seat);
         Some(person)
-    }
-
-    /// The stamp of what happens now.
-    fn stamp(&mut self) -> Stamp {
-        self.last = self.last.next(self.now);
-        self.last
-    }
-
-    /// Whole lines of what somebody says to all others.
-    fn say(&mut self, from: SeatId, lines: &str) {
-        if !self.people.contains_key(&from) {
-            return;
-        }
-        self.history = None;
-        let heard = self.turn.heard(from);
-        for line in lines.split_inclusive('\n') {
-            self.tell(line, Audience::AllBut(from));
-        }
-        self.turn.spare(from, heard);
-    }
-
-    /// Of who comes, goes or changes names.
-    fn tell_all(&mut self, event: &Event, audience: Audience) {
-        self.users = None;
-        self.tell(&line(event), audience);
-    }
-
-    /// All that is said to all passes through here, in the order that everyone hears. Those who hear
-    /// it later are the `audience`.
-    fn tell(&mut self, line: &str, audience: Audience) {
-        let stamp = self.stamp();
-        let reads_stamps = self.sessions > 0 || self.rules.is_transcribed;
-        self.turn.say_to_all(stamp, line, reads_stamps);
-        self.backlog.keep(stamp, audience, line);
-    }
-
-    /// What is said to these two alone, who may be the same. It is kept where one may come back.
-    fn tell_both(&mut self, to: SeatId, from: SeatId, line: &str) {
-        let stamp = self.stamp();
-        if to.has_session || from.has_session {
-            self.backlog
-                .keep(stamp, Audience::Private { to, from }, line);
-        }
-        let others = (from != to).then_some(from);
-        for seat in [to].into_iter().chain(others) {
-            if self.is_there(seat) {
-                self.turn.say_to(seat, stamp, line);
-            }
-        }
-    }
-
-    /// Whole lines to one person alone, which nobody hears later.
-    fn answer(&mut self, to: SeatId, lines: &str) {
-        if self.is_there(to) {
-            self.turn.answer(to, lines);
-        }
-    }
-
-    /// Whether somebody in the seat reads what they are told.
-    fn is_there(&self, seat: SeatId) -> bool {
-        let person = self.people.get(&seat);
-        person.is_some_and(|person| person.gone.is_none())
     }
 }

@@ -1,4 +1,6 @@
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
 
 use super::bans::Bans;
 use super::entrance::Plaintext;
@@ -22,7 +24,7 @@ fn start() -> (Arc<Server>, thread::JoinHandle<()>) {
         history: 0,
         operator: OperatorSecret::make().unwrap().0,
     };
-    let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap());
+    let server = Arc::new(Server::bind(&["127.0.0.1:0".parse().unwrap()], options, None).unwrap());
     let running = server.clone();
     (server, thread::spawn(move || running.run()))
 }

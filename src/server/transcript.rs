@@ -92,6 +92,9 @@ impl Transcript {
     /// MUST NOT wait for the disk: while more waits for it than it can take, they are dropped, which
     /// is logged once. After [`close`](Self::close) they are dropped too.
     pub fn write(&self, lines: &str) {
+        if lines.is_empty() {
+            return;
+        }
         let mut waiting = lock(&self.queue.waiting);
         if waiting.is_closed {
             return;

@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::protocol::Text;
 use crate::server::post::{Resumption, SentOff};
 
 /// Names of which some are the same, and some look the same.
@@ -385,7 +386,7 @@ proptest! {
     #[test]
     fn everyone_hears_the_one_order_less_their_own_lines_and_what_is_for_others(steps in steps()) {
         let rules = Rules { history: HISTORY, most_replayed: usize::MAX, hold: 30, is_transcribed: false };
-        let (mut room, mut model) = (Room::new(rules, Vec::new()), Model::default());
+        let (mut room, mut model) = (Room::new(rules, &[]), Model::default());
         let (mut open, mut closed) = (Heard::new(), Heard::new());
         for step in steps {
             model.now += SignedDuration::from_micros(5);

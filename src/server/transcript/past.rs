@@ -10,7 +10,7 @@ use crate::protocol::{EVENT_LIMIT, Event, Stamp};
 const BLOCK: usize = 64 * 1024;
 
 /// What a transcript holds from before.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Past {
     /// What everybody heard, oldest first, cleaned. Each stamp is later than the one before.
     pub lines: Vec<(Stamp, Event<'static>)>,
