@@ -10,6 +10,7 @@ use chat::cli::Generate;
 use chat::client::lang::Lang;
 use chat::client::trust::Trust;
 use chat::client::{self, Bell, Options, Problem, ServerAddress};
+use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser};
 
 /// A chat for the terminal: says what you type, and shows what the others say.
@@ -71,6 +72,14 @@ struct Flags {
     /// The time before each line, also in a pipe
     #[arg(help_heading = "Screen", long)]
     stamps: bool,
+    /// What was said before you came in, also in a pipe
+    #[arg(
+        help_heading = "Screen",
+        long,
+        env = "CHAT_HISTORY",
+        value_parser = FalseyValueParser::new()
+    )]
+    history: bool,
     /// The key that the server has to have, as its screen shows it
     #[arg(
         help_heading = "Encryption",
@@ -158,6 +167,7 @@ fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
         lang,
         plain: flags.plain,
         stamps: flags.stamps,
+        history: flags.history,
         color: match flags.color {
             clap::ColorChoice::Always => true,
             clap::ColorChoice::Never => false,

@@ -13,6 +13,8 @@ pub struct Known {
     pub me: Option<Username>,
     /// The server has spoken as a chat server does.
     pub is_greeted: bool,
+    /// The server stamps what happens from now on; until then, only what happened before.
+    pub is_stamped: bool,
     /// What the server waits for.
     pub asked: Option<Question>,
     /// Who last wrote to us privately, while they are here.
@@ -42,6 +44,11 @@ impl Known {
         self.asked.is_some()
     }
 
+    /// Whether `event`, if it has a stamp, happened before one came in.
+    pub fn is_past(&self, event: &Event) -> bool {
+        !self.is_stamped && !matches!(event, Event::Session(..))
+    }
+
     /// Takes in what the server said. What is [hidden](Self::hides) teaches nothing.
     pub fn learn(&mut self, event: &Event) {
         self.is_greeted = true;
@@ -49,9 +56,13 @@ impl Known {
             return;
         }
         match event {
-            Event::AskUsername => self.asked = Some(Question::Username),
+            Event::AskUsername => {
+                self.asked = Some(Question::Username);
+                self.is_stamped = false;
+            }
             Event::AskPassword => self.asked = Some(Question::Password),
             Event::Welcome(name, _) => self.me = Some(name.clone()),
+            Event::Session(..) | Event::Resumed(..) => self.is_stamped = true,
             Event::Join(name) => self.put_first(name),
             Event::Message(from, _) | Event::Action(from, _) => self.put_first(from),
             Event::Private(from, ..) if Some(from) != self.me.as_ref() => {

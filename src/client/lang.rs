@@ -68,6 +68,10 @@ sentences! {
         "na sala ({total}): {names}",
         "here ({total}): {names}"
     }
+    fn end_of_past() {
+        "acima, o que foi dito antes de você entrar",
+        "above: what was said before you came in"
+    }
     fn nobody_to_answer() {
         "Ninguém daqui lhe escreveu em particular; use /msg NOME TEXTO.",
         "Nobody here has written to you privately; use /msg NAME TEXT."
@@ -187,6 +191,17 @@ impl Lang {
             RefusalCode::BadArgument => say! { self,
             "{detail} não serve aqui; confira o nome, o endereço ou o prazo.",
             "{detail} cannot be used here; check the name, the address or the time." },
+        }
+    }
+
+    pub fn missed(self, lines: u64) -> String {
+        match lines {
+            1 => say! { self,
+            "ao menos uma linha dita a todos se perdeu enquanto você esteve fora",
+            "at least one line said to all was lost while you were away" },
+            _ => say! { self,
+            "ao menos {lines} linhas ditas a todos se perderam enquanto você esteve fora",
+            "at least {lines} lines said to all were lost while you were away" },
         }
     }
 

@@ -80,6 +80,8 @@ pub struct Options {
     pub plain: bool,
     /// The time before each line even without an editor.
     pub stamps: bool,
+    /// What was said before one came in, even without a terminal.
+    pub history: bool,
     /// Whether to use colours.
     pub color: bool,
     /// What rings the bell.
@@ -125,6 +127,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
             true => options.bell,
             false => Bell::Off,
         },
+        history: options.history || has_terminal,
         session: session.clone(),
         last: Mutex::default(),
     });

@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::session::Session;
 use super::{Ending, Problem};
 use crate::net::plain_words;
-use crate::protocol::{EVENT_LIMIT, Event, LineReader, Text};
+use crate::protocol::{EVENT_LIMIT, Event, LineReader, Stamp, Text};
 
 /// Shows what the server says until the connection ends, and then ends the session. The body of
 /// the receiver thread.
@@ -35,7 +35,8 @@ fn show_all(link: &Link, session: &Session, painter: &Painter, screen: &Screen) 
         while let Some(line) = lines.next_line() {
             // No server of this protocol sends a line that is too long or not UTF-8.
             let Ok(line) = line else { continue };
-            let Ok(event) = line.parse::<Event>() else {
+            let (stamp, event) = Stamp::split(line);
+            let Ok(event) = event.parse::<Event>() else {
                 if !session.lock().is_greeted {
                     return Ending::Failed(Problem::NoChatServer);
                 }
@@ -43,6 +44,17 @@ fn show_all(link: &Link, session: &Session, painter: &Painter, screen: &Screen) 
                 batch += &painter.unknown(&Text::new(line));
                 continue;
             };
+            let known = session.lock();
+            let past = stamp.filter(|_| known.is_past(&event));
+            let is_hidden = known.hides(&event);
+            drop(known);
+            if let Some(stamp) = past {
+                // It teaches nothing: who spoke then need not be here now.
+                if !is_hidden {
+                    batch += &painter.past(&event, stamp);
+                }
+                continue;
+            }
             session.learn(&event);
             match &event {
                 Event::Goodbye(farewell) => {
@@ -51,14 +63,15 @@ fn show_all(link: &Link, session: &Session, painter: &Painter, screen: &Screen) 
                 }
                 Event::Refused(code, detail) => {
                     // In its place among the lines, though it goes to another stream.
+                    batch += &painter.end_past();
                     let shown = screen.show(&mem::take(&mut batch));
                     screen.complain(&painter.problem(painter.lang.refusal(*code, detail)));
                     if let Err(error) = shown {
                         return unshown(&error);
                     }
                 }
-                event if session.lock().hides(event) => {}
-                event => batch += &painter.paint(event),
+                _ if is_hidden => {}
+                event => batch += &painter.paint(event, stamp),
             }
             if let Event::Welcome(name, _) | Event::Renamed(_, name) = &event {
                 let is_me = session.lock().me.as_ref() == Some(name);

@@ -1,16 +1,18 @@
 use std::fmt::Display;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{Ansi256Color, Style};
 use jiff::Zoned;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use unicode_normalization::char::is_combining_mark;
 
 use super::lang::Lang;
 use super::layout::{self, Span};
 use super::session::Session;
-use crate::protocol::{Command, Event, Text, Username};
+use crate::protocol::{Command, Event, Stamp, Text, Username};
 
 /// What rings the terminal's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +37,8 @@ pub struct Painter {
     /// Wrap long lines under themselves.
     pub wraps: bool,
     pub bell: Bell,
+    /// Whether what was said before one came in is shown.
+    pub history: bool,
     pub session: Arc<Session>,
     pub last: Mutex<Last>,
 }
@@ -46,6 +50,8 @@ pub struct Last {
     date: Option<Date>,
     /// When the bell rang.
     bell: Option<Instant>,
+    /// It was of the past, whose end is not marked yet.
+    is_past: bool,
 }
 
 /// These have a contrast of at least 4.5 : 1 both on black and on white (WCAG 2.2, 1.4.3).
@@ -62,19 +68,54 @@ const fn color(number: u8) -> Style {
 }
 
 impl Painter {
-    /// The line that shows `event`, if it is to be shown. The text of a person stands behind their
-    /// name in a form that no name and no other event can have.
-    pub fn paint(&self, event: &Event) -> String {
+    /// The line that shows `event`, if it is to be shown, with the time when it happened.
+    pub fn paint(&self, event: &Event, stamp: Option<Stamp>) -> String {
+        if let Event::Session(..) = event {
+            return self.end_past();
+        }
+        let Some((spans, rings)) = self.spans(event) else {
+            return String::new();
+        };
+        let mut line = self.end_past() + &self.timed(spans, &stamp.map_or_else(Zoned::now, local));
+        if rings && self.may_ring() {
+            // Before the line end, so that it belongs to the line.
+            line.insert(line.len() - 1, '\x07');
+        }
+        line
+    }
+
+    /// The line that shows what was said before one came in, if that is to be shown.
+    pub fn past(&self, event: &Event, stamp: Stamp) -> String {
+        match self.spans(event).filter(|_| self.history) {
+            None => String::new(),
+            Some((spans, _)) => {
+                self.last().is_past = true;
+                self.timed(spans, &local(stamp))
+            }
+        }
+    }
+
+    /// The line that marks where the past ends, if it came last.
+    pub fn end_past(&self) -> String {
+        let ends = mem::take(&mut self.last().is_past);
+        match ends {
+            true => self.timed(notice("--", self.lang.end_of_past()), &Zoned::now()),
+            false => String::new(),
+        }
+    }
+
+    /// What shows `event`, if anything, and whether it rings. The text of a person stands behind
+    /// their name in a form that no name and no other event can have.
+    fn spans(&self, event: &Event) -> Option<(Vec<Span>, bool)> {
         let lang = self.lang;
-        let (spans, rings) = match event {
+        Some(match event {
             Event::AskUsername
             | Event::AskPassword
             | Event::Session(..)
             | Event::Got(_)
             | Event::Resumed(..)
-            | Event::Missed(_)
             | Event::Refused(..)
-            | Event::Goodbye(_) => return String::new(),
+            | Event::Goodbye(_) => return None,
             Event::Welcome(name, people) => (notice("--", lang.welcome(name, *people)), false),
             Event::Join(name) => (notice("-->", lang.joined(name)), false),
             Event::Leave(name, reason) => (notice("<--", lang.left(name, *reason)), false),
@@ -83,6 +124,7 @@ impl Painter {
                 let names: Vec<&str> = names.iter().map(Username::as_str).collect();
                 (notice("--", lang.users(*total, &names.join(", "))), false)
             }
+            Event::Missed(lines) => (notice("--", lang.missed(*lines)), false),
             Event::Info(text) => (notice("--", text), false),
             Event::Message(from, text) => self.with_mentions(said_by(from), text),
             Event::Action(from, text) => self.with_mentions(done_by(from), text),
@@ -98,13 +140,7 @@ impl Painter {
                 let spans = names.into_iter().chain([plain(text.as_str())]).collect();
                 (spans, Some(from) != self.session.lock().me.as_ref())
             }
-        };
-        let mut line = self.stamped(spans);
-        if rings && self.may_ring() {
-            // Before the line end, so that it belongs to the line.
-            line.insert(line.len() - 1, '\x07');
-        }
-        line
+        })
     }
 
     /// What one says to all, as the others see it.
@@ -128,7 +164,8 @@ impl Painter {
 
     /// A line about a problem.
     pub fn problem(&self, sentence: String) -> String {
-        self.stamped(vec![Span(RED, format!("!! {sentence}"))])
+        let spans = vec![Span(RED, format!("!! {sentence}"))];
+        self.timed(spans, &Zoned::now())
     }
 
     /// A line in the server's manner.
@@ -171,18 +208,22 @@ impl Painter {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes one line out of `spans`, as wished: with the local time, behind a line with the date
-    /// where that changes.
-    fn stamped(&self, mut spans: Vec<Span>) -> String {
+    /// The line of `spans`, which are of now.
+    fn stamped(&self, spans: Vec<Span>) -> String {
+        self.end_past() + &self.timed(spans, &Zoned::now())
+    }
+
+    /// Writes one line out of `spans`, as wished: with the time, behind a line with the date where
+    /// that changes.
+    fn timed(&self, mut spans: Vec<Span>, time: &Zoned) -> String {
         let mut date = String::new();
         let mut indent = 4;
         if self.stamps {
-            let now = Zoned::now();
-            let last = self.last().date.replace(now.date());
-            if last.is_some_and(|last| last != now.date()) {
-                date = self.written(&notice("--", self.lang.date(&now)), indent);
+            let last = self.last().date.replace(time.date());
+            if last.is_some_and(|last| last != time.date()) {
+                date = self.written(&notice("--", self.lang.date(time)), indent);
             }
-            let stamp = now.strftime("%H:%M ").to_string();
+            let stamp = time.strftime("%H:%M ").to_string();
             indent += stamp.len();
             spans.insert(0, Span(GREY, stamp));
         }
@@ -197,6 +238,11 @@ impl Painter {
         line.push('\n');
         line
     }
+}
+
+/// Here, at the time of `stamp`.
+fn local(stamp: Stamp) -> Zoned {
+    stamp.time().to_zoned(TimeZone::system())
 }
 
 fn plain(text: &str) -> Span {

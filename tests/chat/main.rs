@@ -21,6 +21,7 @@ mod delivery;
 mod editing;
 mod encryption;
 mod faults;
+mod history;
 mod hostile;
 mod ignoring;
 mod installing;
