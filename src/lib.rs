@@ -38,7 +38,8 @@
 //!    queued meanwhile. So one line on a quiet server goes out at once, and under load lines that
 //!    pile up travel together, with one `send` for each reader however many they are.
 //! 3. The **room** applies the posts in their order: people come, go, talk and change names. It
-//!    knows no sockets, only what follows from what, and for whom.
+//!    knows no sockets, only what follows from what, and for whom. What happens it stamps, and keeps
+//!    the last of it in a **backlog**, for those who come later and for sessions that come back.
 //! 4. The **delivery** sends each person what came of it. It never waits: the kernel's send buffer
 //!    is each client's queue, and whoever lets it fill up is dropped as `slow`.
 //! 5. The client's **receiver** thread reads events and paints them above the line being typed.

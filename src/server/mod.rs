@@ -1,4 +1,17 @@
 //! The server: binds, accepts, gives each client a thread, and shuts down.
+//!
+//! | room | what it does |
+//! | --- | --- |
+//! | `listen`, `accept`, `process` | where it listens and what others type, a thread for each client, signals |
+//! | `door`, [`entrance`], [`bans`], [`network`] | who may come in: counts, encryption, bans |
+//! | `connection`, `pace` | one socket, plain or sealed, with one way to fail; who writes too fast |
+//! | `prompt`, [`secret`], `session`, `obey`, `answers` | one client's thread: it comes in, is obeyed, and goes |
+//! | `seat`, `sessions` | a place in the room, and those that outlive their connections |
+//! | `post`, `registry` | what may happen to the room, and the one order in which it does |
+//! | `room`, `backlog` | what follows from it, for whom, and what is kept of it |
+//! | `delivery`, [`transcript`] | one send for each seat; the same in a file |
+//! | `operator` | what only operators may do |
+//! | `log`, `options` | its screen, and how it is to be |
 
 mod accept;
 mod answers;
