@@ -7,7 +7,7 @@
 //! | `connection`, `pace` | one socket, plain or sealed, with one way to fail; who writes too fast |
 //! | `prompt`, [`secret`], `session`, `obey`, `answers` | one client's thread: it comes in, is obeyed, and goes |
 //! | `seat`, `sessions` | a place in the room, and those that outlive their connections |
-//! | `post`, `registry` | what may happen to the room, and the one order in which it does |
+//! | `post`, `queue`, `registry` | what may happen to the room, and the one order in which it does |
 //! | `room`, `backlog` | what follows from it, for whom, and what is kept of it |
 //! | `delivery`, [`transcript`] | one send for each seat; the same in a file |
 //! | `operator` | what only operators may do |
@@ -31,6 +31,7 @@ mod pace;
 mod post;
 mod process;
 mod prompt;
+mod queue;
 mod registry;
 mod room;
 mod seat;

@@ -1,9 +1,7 @@
 use std::collections::HashMap;
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
@@ -11,24 +9,23 @@ use super::connection::Connection;
 use super::delivery::deliver;
 use super::lock;
 use super::post::{Newcomer, Outbox, Post, Resumption, SeatId};
+use super::queue::{Entry, Queue, Request};
 use super::room::{Room, Unfulfilled};
 use super::seat::Seat;
 use super::transcript::Transcript;
 use crate::protocol::{Token, Username};
 
-/// How many bytes may be queued before authors have to wait for them to be taken.
-const QUEUE_LIMIT: usize = 256 * 1024;
-
-/// How many bytes fill one delivery, so that it gets no cheaper by waiting for more.
-const ENOUGH: usize = 44 * 1024;
-
 /// The one order: what clients post is queued here, takes effect in the room, and is delivered.
 /// A handle: its clones are the same room.
+///
+/// Under its one lock names lead to seats (in the [`Room`]), and seats to connections: what a
+/// `HashMap<Username, TcpStream>` would hold, for people who can change their names and come back.
 #[derive(Clone)]
 pub struct Registry {
     /// Locked by one deliverer at a time, for as long as its sends take.
     seats: Arc<Mutex<Seats>>,
     queue: Arc<Queue>,
+    seats_given: Arc<AtomicU64>,
 }
 
 /// Who is here, and how to reach them.
@@ -36,35 +33,6 @@ struct Seats {
     room: Room,
     connections: HashMap<SeatId, Arc<Connection>>,
     transcript: Option<Transcript>,
-}
-
-#[derive(Default)]
-struct Queue {
-    /// Locked for the moment of a push, never during a send.
-    pending: Mutex<Pending>,
-    taken: Condvar,
-    seats_given: AtomicU64,
-}
-
-#[derive(Default)]
-struct Pending {
-    entries: Vec<Entry>,
-    /// Of all of them.
-    size: usize,
-    closed: bool,
-}
-
-/// What one author has queued.
-struct Entry {
-    outbox: Outbox,
-    /// Who waits for what became of its last post.
-    request: Option<Request>,
-}
-
-struct Request {
-    /// Who is to be reached by what, if it is for a new seat.
-    reach: Option<(SeatId, Arc<Connection>)>,
-    answer: SyncSender<Result<(), Unfulfilled>>,
 }
 
 /// Why somebody did not get a seat, or not the name they want.
@@ -89,6 +57,7 @@ impl Registry {
         Registry {
             seats: Arc::new(Mutex::new(seats)),
             queue: Arc::default(),
+            seats_given: Arc::default(),
         }
     }
 
@@ -101,7 +70,7 @@ impl Registry {
 
     /// A seat that nobody ever had, still empty.
     pub fn new_seat(&self, has_session: bool) -> SeatId {
-        let number = self.queue.seats_given.fetch_add(1, Ordering::Relaxed);
+        let number = self.seats_given.fetch_add(1, Ordering::Relaxed);
         SeatId {
             number,
             has_session,
@@ -201,8 +170,7 @@ impl Registry {
     /// - the queue's lock MUST NOT be held during a system call, nor the seats' during one that may
     ///   block: what is logged is only handed over, as what is sent.
     ///
-    /// Waits while [`QUEUE_LIMIT`] bytes are queued. What is posted after the room closed is
-    /// dropped.
+    /// Waits while too much is queued. What is posted after the room closed is dropped.
     pub fn post(&self, outbox: Outbox) {
         if !outbox.posts.is_empty() {
             let request = None;
@@ -211,53 +179,18 @@ impl Registry {
     }
 
     fn queue(&self, entry: Entry) {
-        let mut pending = lock(&self.queue.pending);
-        // Those who come and go need not wait for those who talk.
-        if entry.outbox.size > 0 {
-            let is_full = |pending: &mut Pending| pending.size >= QUEUE_LIMIT;
-            let waited = self.queue.taken.wait_while(pending, is_full);
-            pending = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        if pending.closed {
-            return;
-        }
-        pending.closed = matches!(entry.outbox.posts.last(), Some(Post::Close));
-        let is_first = pending.entries.is_empty();
         let is_public = entry.outbox.posts.iter().any(Post::is_public);
-        pending.size += entry.outbox.size;
-        pending.entries.push(entry);
-        drop(pending);
-        if is_first {
+        if self.queue.push(entry) {
             if is_public {
-                self.gather();
+                self.queue.gather();
             }
             self.deliver();
         }
     }
 
-    /// Lets others who are about to speak do so first, while there are any: however many say
-    /// something to all, each reader is sent it once. Nobody else is waited for.
-    fn gather(&self) {
-        let mut queued = 1;
-        loop {
-            thread::yield_now();
-            let pending = lock(&self.queue.pending);
-            if pending.entries.len() == queued || pending.size >= ENOUGH {
-                return;
-            }
-            queued = pending.entries.len();
-        }
-    }
-
     fn deliver(&self) {
         let mut seats = lock(&self.seats);
-        let mut pending = lock(&self.queue.pending);
-        let entries = mem::take(&mut pending.entries);
-        let was_full = mem::take(&mut pending.size) >= QUEUE_LIMIT;
-        drop(pending);
-        if was_full {
-            self.queue.taken.notify_all();
-        }
+        let entries = self.queue.take();
         let Seats {
             room,
             connections,
@@ -295,7 +228,7 @@ impl Registry {
         let registry = self.clone();
         let panicked = std::thread::spawn(move || {
             let _seats = lock(&registry.seats);
-            let _pending = lock(&registry.queue.pending);
+            let _pending = registry.queue.lock();
             panic!("a test wants to see poisoned locks");
         });
         assert!(panicked.join().is_err());

@@ -1,0 +1,97 @@
+use std::mem;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::connection::Connection;
+use super::lock;
+use super::post::{Outbox, Post, SeatId};
+use super::room::Unfulfilled;
+
+/// How many bytes may be queued before authors have to wait for them to be taken.
+const LIMIT: usize = 256 * 1024;
+
+/// How many bytes fill one delivery, so that it gets no cheaper by waiting for more.
+const ENOUGH: usize = 44 * 1024;
+
+/// What waits to take effect, in its order.
+#[derive(Default)]
+pub struct Queue {
+    /// Locked for the moment of a push, never during a system call.
+    pending: Mutex<Pending>,
+    taken: Condvar,
+}
+
+#[derive(Default)]
+pub struct Pending {
+    entries: Vec<Entry>,
+    /// Of all of them.
+    size: usize,
+    closed: bool,
+}
+
+/// What one author has queued.
+pub struct Entry {
+    pub outbox: Outbox,
+    /// Who waits for what became of its last post.
+    pub request: Option<Request>,
+}
+
+/// Somebody who waits.
+pub struct Request {
+    /// Who is to be reached by what, if it is for a seat that is to be filled.
+    pub reach: Option<(SeatId, Arc<Connection>)>,
+    pub answer: SyncSender<Result<(), Unfulfilled>>,
+}
+
+impl Queue {
+    /// Adds an entry, and says whether it is the first since the last [`take`](Self::take), so that
+    /// its author has to see to it. Waits while 256 KiB are queued. Behind [`Post::Close`] nothing is
+    /// added.
+    pub fn push(&self, entry: Entry) -> bool {
+        let mut pending = self.lock();
+        // Those who come and go need not wait for those who talk.
+        if entry.outbox.size > 0 {
+            let is_full = |pending: &mut Pending| pending.size >= LIMIT;
+            let waited = self.taken.wait_while(pending, is_full);
+            pending = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        if pending.closed {
+            return false;
+        }
+        pending.closed = matches!(entry.outbox.posts.last(), Some(Post::Close));
+        pending.size += entry.outbox.size;
+        pending.entries.push(entry);
+        pending.entries.len() == 1
+    }
+
+    /// Lets others who are about to speak do so first, while there are any: however many say
+    /// something to all, each reader is sent it once. Nobody else is waited for.
+    pub fn gather(&self) {
+        let mut queued = 1;
+        loop {
+            thread::yield_now();
+            let pending = self.lock();
+            if pending.entries.len() == queued || pending.size >= ENOUGH {
+                return;
+            }
+            queued = pending.entries.len();
+        }
+    }
+
+    /// Takes all there is, and lets those go on who wait for that.
+    pub fn take(&self) -> Vec<Entry> {
+        let mut pending = self.lock();
+        let entries = mem::take(&mut pending.entries);
+        let was_full = mem::take(&mut pending.size) >= LIMIT;
+        drop(pending);
+        if was_full {
+            self.taken.notify_all();
+        }
+        entries
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Pending> {
+        lock(&self.pending)
+    }
+}
