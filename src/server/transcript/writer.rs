@@ -30,7 +30,7 @@ pub struct Writer {
     unsynced: Option<Instant>,
     is_failing: bool,
     /// Held for as long as this lives. Not the transcript itself: that is renamed when it is full.
-    _lock: File,
+    lock: File,
 }
 
 impl Writer {
@@ -52,7 +52,7 @@ impl Writer {
             torn_at: None,
             unsynced: None,
             is_failing: false,
-            _lock: lock,
+            lock,
         }))
     }
 
@@ -79,6 +79,8 @@ impl Writer {
             let missing = self.lines.lines().count();
             warn!("the last {missing} lines are missing from the transcript");
         }
+        // Closing it would not do while a child that was just forked has it open as well.
+        let _ = self.lock.unlock();
     }
 
     /// Waits for lines, or until there is something else to do; says whether these are the last.

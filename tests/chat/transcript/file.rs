@@ -4,58 +4,27 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::process::{self, Command};
-use std::{env, iter, thread};
+use std::{iter, thread};
 
 use chat::protocol::Stamp;
 use chat::server::transcript::{Past, Transcript, TranscriptError};
 
-/// More than any of these tests writes.
+use super::Place;
+use crate::support::wait_until;
+
+/// More than any of these tests reads.
 const ALL: usize = 1024 * 1024;
 
 /// At which size a file is put aside.
 const FULL: usize = 16 * 1024 * 1024;
 
-/// A folder that is not there yet; gone when dropped.
-struct Place(PathBuf);
-
 impl Place {
-    fn new(test: &str) -> Place {
-        Place(env::temp_dir().join(format!("chat-transcript-{test}-{}", process::id())))
-    }
-
-    /// With these bytes in the file.
-    fn with(test: &str, bytes: impl AsRef<[u8]>) -> Place {
-        let place = Place::new(test);
-        fs::create_dir(&place.0).unwrap();
-        fs::write(place.file(), bytes).unwrap();
-        place
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("transcript")
-    }
-
-    fn older(&self) -> PathBuf {
-        self.0.join("transcript.1")
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.file()).unwrap()
-    }
-
     fn open(&self) -> (Transcript, Past) {
         Transcript::open(&self.0, ALL).unwrap()
     }
 
     fn past(&self, most: usize) -> Vec<String> {
         written(&Transcript::open(&self.0, most).unwrap().1)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -164,7 +133,7 @@ fn it_stays_locked_over_a_change_of_files() {
     let (transcript, _) = place.open();
     transcript.write(&lines(80_001..80_002));
     let is_put_aside = || place.older().exists() && !place.text().is_empty();
-    crate::support::wait_until("the full file is put aside", is_put_aside);
+    wait_until("the full file is put aside", is_put_aside);
     let error = Transcript::open(&place.0, ALL).err().unwrap();
     assert!(matches!(error, TranscriptError::Locked { .. }), "{error}");
 }
@@ -243,10 +212,7 @@ fn a_huge_file_is_read_from_its_end() {
 
 #[test]
 fn nobody_waits_for_a_disk_that_stands_still() {
-    let place = Place::with("still", "");
-    fs::remove_file(place.file()).unwrap();
-    let made = Command::new("mkfifo").arg(place.file()).status();
-    assert!(made.unwrap().success());
+    let place = Place::with_pipe("still");
     let (transcript, _) = place.open();
     // Far more than may wait; nobody reads the pipe.
     let text = lines(0..20_000);
