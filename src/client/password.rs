@@ -45,15 +45,15 @@ impl Talk<'_> {
     ///
     /// MUST NOT send it where others could read it, nor to a key that nobody has vouched for.
     pub fn give_password(&mut self, prompt: &mut Prompt) -> Result<bool, Problem> {
-        let mut is_first = true;
+        let mut unseen = None;
         while self.session.lock().asked == Some(Question::Password) {
-            if is_first && !self.is_trusted(prompt)? {
-                return Ok(false);
+            match unseen {
+                None if !self.is_trusted(prompt)? => return Ok(false),
+                // Between two questions too: somebody may type ahead.
+                None => unseen = Some(Unseen::new()),
+                Some(_) if !self.is_interactive => return Err(Problem::PasswordRefused),
+                Some(_) => {}
             }
-            if !is_first && !self.is_interactive {
-                return Err(Problem::PasswordRefused);
-            }
-            is_first = false;
             let password = match self.password.take() {
                 Some(given) => given,
                 None if !self.is_interactive => return Err(Problem::PasswordNeeded),
@@ -95,7 +95,6 @@ impl Talk<'_> {
     }
 
     fn ask_for_password(&mut self, prompt: &mut Prompt) -> Option<String> {
-        let _unseen = Unseen::new();
         self.screen.hide_line(true);
         self.ask(&self.painter.lang.password_prompt());
         let typed = loop {
