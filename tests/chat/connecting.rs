@@ -295,8 +295,9 @@ fn an_address_that_no_way_leads_to_is_told_as_such() {
 #[test]
 fn whoever_does_not_want_to_wait_for_a_connection_can_leave() {
     let silent = silence(Domain::IPV4, "127.0.0.1:0");
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let mut client = Process::spawn(&mut client_of(silent.address, &[]));
+    let signals = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+    let clients = signals.map(|_| Process::spawn(&mut client_of(silent.address, &[])));
+    for (mut client, signal) in clients.into_iter().zip(signals) {
         client.wait_for("Still connecting to");
         client.signal(signal);
         assert_eq!(client.finish(), Some(0), "after {signal} (left: came)");

@@ -10,6 +10,7 @@
     reason = "a failed test says so by a panic"
 )]
 
+mod cable;
 mod client;
 mod client_distrust;
 mod client_ends;

@@ -291,17 +291,22 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines_without_colours() {
 
 #[test]
 fn a_client_at_rest_takes_no_time() {
-    let impostor = Impostor::listen();
-    let mut command = client_of(impostor.address, &["--username", "ana"]);
-    command.envs([XTERM]);
-    let terminal = Terminal::start(command, 24, 80);
-    let _peer = impostor.welcome("ana");
-    terminal.wait_for_input("");
-    for keys in ["half", "\x1b", "\x12", PASTE] {
+    let terminals = ["half", "\x1b", "\x12", PASTE].map(|keys| {
+        let impostor = Impostor::listen();
+        let mut command = client_of(impostor.address, &["--username", "ana"]);
+        command.envs([XTERM]);
+        let terminal = Terminal::start(command, 24, 80);
+        let peer = impostor.welcome("ana");
+        terminal.wait_for_input("");
         terminal.press(keys);
-        std::thread::sleep(Duration::from_millis(700));
-        let before = busy_time(terminal.child.id());
-        std::thread::sleep(Duration::from_secs(1));
+        (keys, terminal, peer)
+    });
+    std::thread::sleep(Duration::from_millis(700));
+    let before = terminals
+        .each_ref()
+        .map(|(_, terminal, _)| busy_time(terminal.child.id()));
+    std::thread::sleep(Duration::from_secs(1));
+    for ((keys, terminal, _), before) in terminals.iter().zip(before) {
         let busy = busy_time(terminal.child.id()) - before;
         assert_eq!(busy, Duration::ZERO, "after {keys:?} (left: came)");
     }

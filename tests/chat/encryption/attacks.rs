@@ -39,7 +39,7 @@ fn while_others_talk(flags: &[&str], attack: impl FnOnce(&Server)) {
 
 #[test]
 fn a_handshake_byte_by_byte_does_not_outlast_the_deadline() {
-    while_others_talk(&["--handshake-timeout", "2"], |server| {
+    while_others_talk(&["--handshake-timeout", "1"], |server| {
         let start = Instant::now();
         let mut tcp = TcpStream::connect(server.address).unwrap();
         for byte in HELLO.iter().chain([0; 1000].iter()) {

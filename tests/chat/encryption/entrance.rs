@@ -122,17 +122,12 @@ fn a_plain_client_program_from_afar_is_told_so() {
     let folder = Folder::new();
     let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
     let port = server.address.port().to_string();
-    for (lang, words) in LANGS.into_iter().zip(["só fala cifrado", "encrypted only"]) {
-        let flags = [
-            "--host",
-            &own,
-            "--port",
-            &port,
-            "--lang",
-            lang,
-            "--plaintext",
-        ];
-        let mut process = Process::spawn(client(&flags).args(["--username", "ana"]));
+    let clients = LANGS.map(|lang| {
+        let flags = ["--host", &own, "--port", &port, "--lang", lang];
+        Process::spawn(client(&flags).args(["--plaintext", "--username", "ana"]))
+    });
+    let words = ["só fala cifrado", "encrypted only"];
+    for (mut process, words) in clients.into_iter().zip(words) {
         assert_eq!(process.finish(), Some(1), "(left: came)");
         let told = process.stderr.so_far();
         assert!(told.contains(words), "{told}");

@@ -1,11 +1,11 @@
 //! Connections that break without a word.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::client::{client_of, enter, last_words};
-use crate::support::network::{ADDRESSES, Network};
-use crate::support::{Process, Server, wait_until, wait_within};
+use crate::support::client::enter;
+use crate::support::network::Network;
+use crate::support::{Process, Server, is_over_tls, wait_until};
 
 #[test]
 fn a_client_that_is_killed() {
@@ -20,30 +20,14 @@ fn a_client_that_is_killed() {
     server.join("ana");
 }
 
-/// A server on the first of the machines, at the port that everyone knows.
-#[track_caller]
-fn server_on(network: &Network, flags: &[&str]) -> Server {
-    let bind = format!("{}:50001", ADDRESSES[0]);
-    let server = Server::with(&[&["--bind", &bind], flags].concat());
-    server.through(|server| network.on(0, server)).start()
-}
-
-/// A client on one of the machines, who has been greeted by the server.
-#[track_caller]
-fn client_on(network: &Network, machine: usize, server: SocketAddr, name: &str) -> Process {
-    let flags = ["--lang", "en", "--username", name];
-    let process = Process::spawn(&mut network.on(machine, &client_of(server, &flags)));
-    process.stdout.wait_for(&format!("Hello, {name}"));
-    process
-}
-
 /// A server on one machine and `ana` on another, whose cable is then cut.
 fn cut_off(rate: &str, while_cut: impl Fn(&mut Process)) {
     let Some(network) = Network::new() else {
         return;
     };
-    let server = server_on(&network, &["--keepalive", "3", "--rate", rate]);
-    let client = |machine, name| client_on(&network, machine, server.address, name);
+    let flags = ["--keepalive", "3", "--rate", rate];
+    let server = network.server(is_over_tls(), &flags);
+    let client = |machine, name| network.client(machine, server.address, name);
     let mut watcher = client(0, "watcher");
     let mut ana = client(1, "ana");
     watcher.stdout.wait_for("ana joined");
@@ -103,43 +87,12 @@ fn a_connection_that_ends_before_it_is_served() {
     assert_eq!(watcher.sync(), [""; 0]);
 }
 
-#[test]
-fn a_cable_that_is_cut_is_noticed_at_both_ends_within_a_minute() {
-    let Some(network) = Network::new() else {
-        return;
-    };
-    let server = server_on(&network, &[]);
-    let client = |machine, name| client_on(&network, machine, server.address, name);
-    let watcher = client(0, "watcher");
-    let silent = client(1, "silent");
-    let mut speaks = client(1, "speaks");
-    watcher.stdout.wait_for("speaks joined");
-
-    network.cut(1);
-    // What is on its way keeps the kernel from asking whether anybody is there.
-    (0..20).for_each(|n| speaks.send(&n.to_string()));
-    let shown = |name| {
-        let line = format!("{name} left (connection lost)");
-        watcher.stdout.so_far().contains(&line)
-    };
-    let mut ends = [("silent", silent), ("speaks", speaks)];
-    wait_within(Duration::from_secs(60), "all is noticed", || {
-        let has_ended = |client: &mut Process| client.child.try_wait().unwrap().is_some();
-        ends.iter_mut()
-            .all(|(name, client)| shown(*name) & has_ended(client))
-    });
-    for (name, mut client) in ends {
-        let told = last_words(&mut client, 1);
-        assert!(told.contains("was lost"), "{name}: {told}");
-    }
-}
-
 /// Two who talk and two who only listen, one of each on either machine, while the network between
 /// them does as `disturb` says before each round: everyone hears all, once, in one order.
 fn talk_over(network: &Network, disturb: impl Fn(usize, &mut dyn FnMut())) {
     const ROUNDS: usize = 40;
-    let server = server_on(network, &[]);
-    let client = |machine, name| client_on(network, machine, server.address, name);
+    let server = network.server(is_over_tls(), &[]);
+    let client = |machine, name| network.client(machine, server.address, name);
     let readers = [client(0, "near"), client(1, "far")];
     let mut authors = [client(0, "ana"), client(1, "bia")];
     for reader in &readers {

@@ -1,11 +1,13 @@
 //! Machines with addresses of their own, as network namespaces. Nothing in them reaches further
 //! than they do.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{behind, skip, skip_for_good};
+use super::client::client_of;
+use super::{Process, Server, Setup, behind, skip, skip_for_good};
 
 /// Two machines and a cable between them; gone when dropped.
 pub struct Network {
@@ -88,6 +90,29 @@ impl Network {
             let queues = line.split_whitespace().nth(4).unwrap();
             !queues.starts_with("00000000:")
         })
+    }
+
+    /// A server on the first of the machines. Who encrypts is known by the address, so servers that
+    /// do and servers that do not have different ports.
+    #[track_caller]
+    pub fn server(&self, is_sealed: bool, flags: &[&str]) -> Server {
+        let (port, plaintext) = match is_sealed {
+            true => (50_002, "never"),
+            false => (50_001, "only"),
+        };
+        let bind = format!("{}:{port}", ADDRESSES[0]);
+        let flags = [&["--bind", &bind, "--plaintext", plaintext], flags].concat();
+        let setup = Server::with(&flags).through(|server| self.on(0, server));
+        Setup { is_sealed, ..setup }.start()
+    }
+
+    /// A client on one of the machines, who has been greeted by the server.
+    #[track_caller]
+    pub fn client(&self, machine: usize, server: SocketAddr, name: &str) -> Process {
+        let flags = ["--username", name];
+        let process = Process::spawn(&mut self.on(machine, &client_of(server, &flags)));
+        process.stdout.wait_for(&format!("Hello, {name}"));
+        process
     }
 
     /// Does something on one of the two machines, where it has to succeed.

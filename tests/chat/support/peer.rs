@@ -208,9 +208,17 @@ impl Peer {
         assert_eq!(self.line(), None, "(left: came, right: the end)");
     }
 
-    /// Everything until the server closes.
+    /// Everything until the server closes, which a `BYE` is answered by closing too.
     pub fn rest(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.line()).collect()
+        let mut heard = Vec::new();
+        while let Some(line) = self.line() {
+            if line.starts_with("BYE ") {
+                // The connection may be gone already.
+                let _ = self.wire.half_close();
+            }
+            heard.push(line);
+        }
+        heard
     }
 
     /// Everything until the server closes or cuts the connection, half a line at its end included.

@@ -121,7 +121,7 @@ impl Server {
     #[track_caller]
     pub fn assert_at_rest(&self) {
         let before = busy_time(self.process.pid());
-        let watched = Duration::from_secs(1);
+        let watched = Duration::from_millis(500);
         thread::sleep(watched);
         let busy = busy_time(self.process.pid()) - before;
         assert!(
