@@ -423,9 +423,10 @@ fn a_siege_leaves_memory_threads_and_files_as_they_were() {
     // What any use of it takes.
     let usually = (0..10).map(|_| memory_after_a_minute()).max().unwrap();
     let minutes: Vec<_> = (0..siege).map(|_| memory_after_a_minute()).collect();
-    let most = *minutes.iter().max().unwrap();
+    // Memory goes up and down with who meets whom; what leaks never comes back.
+    let at_last = *minutes.iter().rev().take(5).min().unwrap();
     assert!(
-        most < usually + 1024,
+        at_last < usually + 1024,
         "expected: about {usually} KiB\n    came: {minutes:?}"
     );
     let mut ana = server.join("ana");
