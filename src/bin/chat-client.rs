@@ -10,7 +10,6 @@ use chat::cli::Generate;
 use chat::client::lang::Lang;
 use chat::client::trust::Trust;
 use chat::client::{self, Bell, Options, Problem, ServerAddress};
-use clap::builder::FalseyValueParser;
 use clap::{CommandFactory, Parser};
 
 /// A chat for the terminal: says what you type, and shows what the others say.
@@ -73,12 +72,7 @@ struct Flags {
     #[arg(help_heading = "Screen", long)]
     stamps: bool,
     /// What was said before you came in, also in a pipe
-    #[arg(
-        help_heading = "Screen",
-        long,
-        env = "CHAT_HISTORY",
-        value_parser = FalseyValueParser::new()
-    )]
+    #[arg(help_heading = "Screen", long)]
     history: bool,
     /// The key that the server has to have, as its screen shows it
     #[arg(

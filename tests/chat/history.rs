@@ -156,11 +156,10 @@ fn how_much_was_missed_is_said_in_both_languages() {
 
 #[test]
 fn in_a_pipe_the_past_is_left_out_unless_it_is_asked_for() {
-    let shown = |flags: &[&str], variables: &[(&str, &str)]| {
+    let shown = |flags: &[&str]| {
         let impostor = Impostor::listen();
         let mut command = client_of(impostor.address, &["--username", "ana"]);
         command.args(flags).envs([ZONE]);
-        command.envs(variables.iter().copied());
         let process = Process::spawn(&mut command);
         let mut peer = impostor.welcome("ana");
         send(&mut peer, &PAST);
@@ -172,16 +171,14 @@ fn in_a_pipe_the_past_is_left_out_unless_it_is_asked_for() {
     let past = "<bruno> hello, ana\n* bruno waves\n[bruno -> ana] psst\n<ana> my own\n";
     let mark = "-- above: what was said before you came in\n";
     let now = "<carla> now\n";
-    assert_eq!(shown(&[], &[]), now);
-    assert_eq!(shown(&[], &[("CHAT_HISTORY", "0")]), now);
+    assert_eq!(shown(&[]), now);
     let all = [past, mark, now].concat();
-    assert_eq!(shown(&["--history"], &[]), all);
-    assert_eq!(shown(&[], &[("CHAT_HISTORY", "1")]), all);
+    assert_eq!(shown(&["--history"]), all);
 
-    let stamped = shown(&["--history", "--stamps"], &[]);
+    let stamped = shown(&["--history", "--stamps"]);
     let past = "-- 2024-11-24\n20:59 <bruno> hello, ana\n23:59 * bruno waves\n-- 2024-11-25\n";
     assert!(stamped.starts_with(past), "{stamped}");
-    let stamped = shown(&["--stamps"], &[]);
+    let stamped = shown(&["--stamps"]);
     assert_eq!(
         stamped.lines().map(without_stamp).collect::<String>(),
         now.trim_end()
