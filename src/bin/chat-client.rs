@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use chat::cli::Generate;
@@ -103,6 +104,15 @@ struct Flags {
         value_name = "FILE"
     )]
     password_file: Option<PathBuf>,
+    /// How long to try to come back when the connection breaks; 0 is not at all. Without end in a
+    /// terminal, and 0 in a pipe, unless it is given
+    #[arg(
+        help_heading = "Server",
+        long,
+        env = "CHAT_RECONNECT",
+        value_name = "SECONDS"
+    )]
+    reconnect: Option<u64>,
     /// Writes a manual page or a shell's completions to standard output
     #[arg(long, hide = true, value_name = "WHAT")]
     generate: Option<Generate>,
@@ -179,5 +189,6 @@ fn check(flags: Flags, lang: Lang) -> Result<Options, Problem> {
         },
         password: env::var("CHAT_PASSWORD").ok(),
         password_file: flags.password_file,
+        reconnect: flags.reconnect.map(Duration::from_secs),
     })
 }

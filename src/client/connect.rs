@@ -134,9 +134,8 @@ fn is_resolver_silent(error: &io::Error) -> bool {
         .any(|silent| words.contains(silent))
 }
 
-/// Connects to the server, each of its addresses in turn; where that takes more than a second,
-/// calls `still_trying` once. Fails with what happened at the first address to which there is a
-/// way.
+/// Connects to the server as [`reach`] does; where that takes more than a second, calls `still_trying`
+/// once.
 pub fn connect(
     server: &ServerAddress,
     still_trying: impl FnOnce() + Send,
@@ -151,20 +150,26 @@ pub fn connect(
         thread::Builder::new()
             .spawn_scoped(scope, watch)
             .map_err(system)?;
-        let mut problem = None;
-        for address in server.resolve()? {
-            match connect_to(address) {
-                Ok(stream) => return Ok(stream),
-                Err(later) => {
-                    problem = match problem {
-                        None | Some(Problem::Unreachable(_)) => Some(later),
-                        first => first,
-                    }
+        reach(server)
+    })
+}
+
+/// Connects to the server, each of its addresses in turn. Fails with what happened at the first
+/// address to which there is a way.
+pub fn reach(server: &ServerAddress) -> Result<TcpStream, Problem> {
+    let mut problem = None;
+    for address in server.resolve()? {
+        match connect_to(address) {
+            Ok(stream) => return Ok(stream),
+            Err(later) => {
+                problem = match problem {
+                    None | Some(Problem::Unreachable(_)) => Some(later),
+                    first => first,
                 }
             }
         }
-        Err(problem.expect("a resolved name has an address"))
-    })
+    }
+    Err(problem.expect("a resolved name has an address"))
 }
 
 fn connect_to(address: SocketAddr) -> Result<TcpStream, Problem> {

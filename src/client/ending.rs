@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::protocol::{Farewell, UsernameError};
+use crate::protocol::{Farewell, Username, UsernameError};
 use crate::tls::Fingerprint;
 
 /// How a session ended.
@@ -122,6 +122,9 @@ pub enum Problem {
     /// The connection broke.
     #[error("connection lost: {0}")]
     ConnectionLost(ErrorKind),
+    /// Somebody else has the name by which one would have come back.
+    #[error("name {0} taken meanwhile")]
+    NameTaken(Username),
     /// The server did not accept the name, has said why, and nobody can be asked for another.
     #[error("name refused")]
     NameRefused,
@@ -137,6 +140,35 @@ impl From<Problem> for Ending {
 }
 
 impl Ending {
+    /// Whether it is worth to try again after it: the way there is broken for now, or the server is not
+    /// there yet, or has no space. Whoever sends off, or is somebody else, would do so again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Ending::Dismissed(farewell) => matches!(
+                farewell,
+                Farewell::Shutdown
+                    | Farewell::ServerFull
+                    | Farewell::TooManyConnections
+                    | Farewell::HandshakeTimeout
+            ),
+            Ending::Failed(problem) => matches!(
+                problem,
+                Problem::UnknownHost(_)
+                    | Problem::NoResolver(_)
+                    | Problem::Refused(_)
+                    | Problem::Unreachable(_)
+                    | Problem::TimedOut(_)
+                    | Problem::NoConnection(..)
+                    | Problem::Silent
+                    | Problem::ConnectionClosed
+                    | Problem::ConnectionLost(_)
+                    | Problem::NameTaken(_)
+                    | Problem::System(_)
+            ),
+            Ending::Left | Ending::OutputClosed => false,
+        }
+    }
+
     /// The exit status: 0 after leaving, 1 for a problem.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -17,6 +17,8 @@ impl History {
     pub fn remember(&mut self, line: &str) {
         if !line.trim().is_empty() && self.lines.last().is_none_or(|last| last != line) {
             self.lines.push(line.to_owned());
+            // Who looks at an older one meanwhile stays there.
+            self.back += usize::from(self.back > 0);
         }
         if self.lines.len() > MOST_LINES {
             self.lines.remove(0);

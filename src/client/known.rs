@@ -27,6 +27,10 @@ pub struct Known {
     pub ending: Option<Ending>,
     /// Nothing more will come from the server.
     pub is_disconnected: bool,
+    /// The connection is broken, and a new one is tried.
+    pub is_away: bool,
+    /// No more can be sent until the server has counted some of it.
+    pub is_full: bool,
 }
 
 /// What a server asks before it lets anybody in.
@@ -61,8 +65,16 @@ impl Known {
                 self.is_stamped = false;
             }
             Event::AskPassword => self.asked = Some(Question::Password),
-            Event::Welcome(name, _) => self.me = Some(name.clone()),
-            Event::Session(..) | Event::Resumed(..) => self.is_stamped = true,
+            Event::Welcome(name, _) => {
+                self.me = Some(name.clone());
+                // Under the names of before there may be somebody else.
+                (self.correspondent, self.others) = Default::default();
+            }
+            Event::Session(..) => self.is_stamped = true,
+            Event::Resumed(name, ..) => {
+                self.me = Some(name.clone());
+                self.is_stamped = true;
+            }
             Event::Join(name) => self.put_first(name),
             Event::Message(from, _) | Event::Action(from, _) => self.put_first(from),
             Event::Private(from, ..) if Some(from) != self.me.as_ref() => {

@@ -41,6 +41,7 @@ macro_rules! sentences {
 }
 
 mod commands;
+mod outage;
 mod problem;
 
 sentences! {

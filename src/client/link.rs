@@ -1,11 +1,21 @@
 use std::io::{self, ErrorKind, Read};
+use std::mem;
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::session::Session;
-use crate::net::clear_user_timeout;
-use crate::tls::Stream;
+use nix::poll::{PollFd, PollFlags};
+
+use super::connect::{ServerAddress, reach};
+use super::outbox::Line;
+use super::seat::{Leaving, Place, Seat};
+use super::session::{Session, poll_for};
+use super::trust::{self, Trust};
+use super::{Ending, Problem, is_here};
+use crate::net::{clear_user_timeout, plain_words};
+use crate::protocol::{EVENT_LIMIT, Event, LineReader, Stamp};
+use crate::tls::{Fingerprint, Stream};
 
 /// Within which time a vanished server is given up; the server's own default for us.
 pub const KEEPALIVE: Duration = Duration::from_secs(45);
@@ -17,11 +27,32 @@ const FLOOD_BYTES: usize = 16 * 1024;
 /// More lines than this within [`KEEPALIVE`] are a flood: no server takes fewer than one a second.
 const FLOOD_LINES: usize = KEEPALIVE.as_secs() as usize;
 
-/// The connection to the server, and the only sender and receiver of its socket.
+/// How long a server may take for each word until one is in again.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(9);
+
+/// The way to the server, over one connection or over several after each other, and the only sender
+/// and receiver of their sockets.
+///
+/// With a seat that outlives them, what is sent in the room waits in its outbox until the server has
+/// counted it, and nobody waits for a socket: the lines go out as far as it takes them, and more each
+/// time that some have been counted. Without one, sending waits.
 pub struct Link {
-    stream: Stream,
     session: Arc<Session>,
-    sent: Mutex<Sent>,
+    server: ServerAddress,
+    /// Which key the server has, on each connection the same; `None` in plain.
+    key: Option<Fingerprint>,
+    state: Mutex<State>,
+}
+
+struct State {
+    stream: Arc<Stream>,
+    sent: Sent,
+    /// None without a session, for who never comes back.
+    seat: Option<Seat>,
+    /// More was to be sent than is kept.
+    is_full: bool,
+    /// `/SAIR` was said over this connection.
+    has_left: bool,
 }
 
 /// What was sent since a moment at most [`KEEPALIVE`] ago.
@@ -31,50 +62,253 @@ struct Sent {
     since: Instant,
 }
 
+/// What comes over one connection.
+pub struct Incoming(Arc<Stream>);
+
+/// The lines of it.
+pub type Lines = LineReader<Incoming>;
+
 impl Link {
-    /// The link over `stream`, for as long as `session` lasts.
-    pub fn new(stream: Stream, session: Arc<Session>) -> Self {
-        let sent = Mutex::new(Sent::now());
+    /// The link over `stream`, for as long as `session` lasts; from `seat` one comes back to
+    /// `server`, where it has the same `key` then.
+    pub fn new(
+        stream: Stream,
+        session: Arc<Session>,
+        server: ServerAddress,
+        key: Option<Fingerprint>,
+        seat: Option<Seat>,
+    ) -> Self {
         Link {
-            stream,
             session,
-            sent,
+            server,
+            key,
+            state: Mutex::new(State {
+                stream: Arc::new(stream),
+                sent: Sent::now(),
+                seat,
+                is_full: false,
+                has_left: false,
+            }),
         }
     }
 
-    /// Sends one line, which has no line end yet.
+    /// Answers what is asked at the door, with a line that has no line end yet.
     ///
     /// Waits as long as the server takes nothing, but not once the session ends: then it fails
     /// with `TimedOut`. An error may leave half the line sent; all that is to follow it then fails
     /// with `BrokenPipe`.
+    pub fn answer(&self, line: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        let stream = state.stream.clone();
+        let line = state.write(line);
+        drop(state);
+        let wait = || self.session.wait_to_write(stream.socket(), Duration::ZERO);
+        stream.send(line.as_bytes(), wait)
+    }
+
+    /// Sends one line in the room, which has no line end yet.
+    ///
+    /// Without a seat that outlives the connection it waits and fails as [`answer`](Self::answer) does.
+    /// With one it MUST NOT wait; it fails with `StorageFull` when too much waits already, and whoever
+    /// can wait until [`Known::is_full`](super::known::Known::is_full) is so no longer.
     pub fn send(&self, line: &str) -> io::Result<()> {
-        let line = format!("{line}\n");
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if sent.is_flood_with(line.len()) {
-            clear_user_timeout(self.stream.socket());
+        let mut state = self.lock();
+        let Some(seat) = &mut state.seat else {
+            drop(state);
+            return self.answer(line);
+        };
+        let line = Line {
+            text: line.to_owned(),
+            typed: SystemTime::now(),
+        };
+        if !seat.outbox.push(line) {
+            state.is_full = true;
+            self.session.change(|known| known.is_full = true);
+            return Err(ErrorKind::StorageFull.into());
         }
-        drop(sent);
-        let socket = self.stream.socket();
-        let wait = || self.session.wait_to_write(socket, Duration::ZERO);
-        self.stream.send(line.as_bytes(), wait)
+        self.send_on(&mut state);
+        Ok(())
+    }
+
+    /// Sends what waits in the outbox, as far as the kernel has space, and at the end that one leaves.
+    /// What is still on its way then will be counted, and that sends on.
+    fn send_on(&self, state: &mut State) {
+        while let Some(line) = state.next_line() {
+            let line = state.write(&line);
+            let sent = state
+                .stream
+                .send(line.as_bytes(), || Err(ErrorKind::WouldBlock.into()));
+            if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                // Only a new connection mends what is torn.
+                let _ = state.stream.socket().shutdown(Shutdown::Both);
+            }
+        }
+        if state.is_full {
+            state.is_full = false;
+            self.session.change(|known| known.is_full = false);
+        }
     }
 
     /// Makes a server speak that waits to see whether we encrypt, by a first byte that says nothing: it
     /// drops a byte order mark. Where something is said encrypted, none is needed.
     pub fn prompt(&self) {
-        if !self.stream.is_sealed() {
+        let stream = self.lock().stream.clone();
+        if !stream.is_sealed() {
             // When it fails, whoever reads finds out why.
-            let _ = self
-                .stream
-                .send("\u{feff}".as_bytes(), || Err(ErrorKind::WouldBlock.into()));
+            let _ = stream.send("\u{feff}".as_bytes(), || Err(ErrorKind::WouldBlock.into()));
         }
+    }
+
+    /// Takes in what concerns the seat. `false` for what was said before, which is not for anybody.
+    pub fn heed(&self, stamp: Option<Stamp>, event: &Event) -> bool {
+        let mut state = self.lock();
+        let Some(seat) = &mut state.seat else {
+            return true;
+        };
+        if seat.is_denied(stamp, event) {
+            state.seat = None;
+            return true;
+        }
+        let is_new = seat.heed(stamp, event);
+        self.send_on(&mut state);
+        is_new
+    }
+
+    /// Keeps the password that has opened the room.
+    pub fn remember_password(&self, password: &str) {
+        if let Some(seat) = &mut self.lock().seat {
+            seat.password = Some(password.to_owned());
+        }
+    }
+
+    /// Leaves the room, behind all that waits to be sent. Where the connection is broken the session ends
+    /// at once, unless what waits is to be `delivered` first.
+    pub fn leave(&self, delivered: bool) {
+        let mut state = self.lock();
+        match &mut state.seat {
+            Some(seat) if seat.place != Place::Door => {
+                seat.leaving = match delivered {
+                    true => Leaving::WhenCounted,
+                    false => Leaving::Now,
+                };
+                if seat.place == Place::Away && !seat.is_worth_coming_back() {
+                    self.session.end(Ending::Left);
+                }
+                self.send_on(&mut state);
+            }
+            _ => {
+                drop(state);
+                // A server that takes nothing need not be told.
+                let _ = self.answer("/SAIR");
+            }
+        }
+    }
+
+    /// Says that the connection is broken; `false` when nobody is to come back over a new one.
+    pub fn lose(&self) -> bool {
+        let mut state = self.lock();
+        let seat = state.seat.as_mut();
+        let is_staying =
+            |seat: &&mut Seat| seat.is_worth_coming_back() && !self.session.is_ending();
+        let Some(seat) = seat.filter(is_staying) else {
+            return false;
+        };
+        seat.place = Place::Away;
+        self.session.change(|known| known.is_away = true);
+        true
+    }
+
+    /// Connects anew, to a server that has the key it had before.
+    pub fn connect(&self) -> Result<Lines, Ending> {
+        let socket = reach(&self.server)?;
+        let stream = match self.key {
+            None => Stream::plain(socket),
+            Some(_) => {
+                let trust = Trust {
+                    fingerprint: self.key,
+                    known_servers: None,
+                };
+                trust::encrypt(socket, &self.server.to_string(), &trust)?.0
+            }
+        };
+        set_patience(&stream, Some(ANSWER_PATIENCE))?;
+        let mut state = self.lock();
+        state.stream = Arc::new(stream);
+        (state.sent, state.has_left) = (Sent::now(), false);
+        drop(state);
+        Ok(self.lines())
+    }
+
+    /// What comes over the connection there is now.
+    pub fn incoming(&self) -> Incoming {
+        Incoming(self.lock().stream.clone())
+    }
+
+    /// The same in lines.
+    pub fn lines(&self) -> Lines {
+        LineReader::new(self.incoming(), EVENT_LIMIT)
+    }
+
+    /// Where the server is.
+    pub fn server(&self) -> String {
+        self.server.to_string()
+    }
+
+    /// Looks at the seat, or changes it, if there is one.
+    pub fn seat<T>(&self, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {
+        self.lock().seat.as_mut().map(act)
+    }
+
+    /// Whether nobody on the way can read what is sent.
+    pub fn is_private(&self) -> bool {
+        let stream = &self.lock().stream;
+        stream.is_sealed() || is_here(stream.socket())
+    }
+
+    /// Goes on over this connection, which one has come back by.
+    pub fn go_on(&self) -> Result<(), Problem> {
+        let mut state = self.lock();
+        set_patience(&state.stream, None)?;
+        self.session.change(|known| known.is_away = false);
+        self.send_on(&mut state);
+        Ok(())
     }
 
     /// Closes the connection; who reads from it reads its end.
     pub fn close(&self) {
-        self.stream.finish();
+        let stream = self.lock().stream.clone();
+        stream.finish();
         // It fails only where it is closed already.
-        let _ = self.stream.socket().shutdown(Shutdown::Both);
+        let _ = stream.socket().shutdown(Shutdown::Both);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next line to be sent, as long as the kernel has space for one.
+    fn next_line(&mut self) -> Option<String> {
+        let seat = self.seat.as_mut()?;
+        if seat.place != Place::Room || !has_space(&self.stream) {
+            return None;
+        }
+        if let Some(line) = seat.outbox.send_next() {
+            return Some(line.to_owned());
+        }
+        let leaves = seat.leaving != Leaving::No && !mem::replace(&mut self.has_left, true);
+        leaves.then(|| "/SAIR".to_owned())
+    }
+
+    /// `line` with its end, about to be sent. From a flood on, which a server may slow down for
+    /// minutes, it may wait for as long as it takes.
+    fn write(&mut self, line: &str) -> String {
+        let line = format!("{line}\n");
+        if self.sent.is_flood_with(line.len()) {
+            clear_user_timeout(self.stream.socket());
+        }
+        line
     }
 }
 
@@ -99,9 +333,21 @@ impl Sent {
     }
 }
 
-impl Read for &Link {
+impl Read for Incoming {
     /// Reads once; `Interrupted` when what came says nothing yet.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.stream).read(buffer)
+        (&*self.0).read(buffer)
     }
+}
+
+/// Whether the kernel has space for one more line.
+fn has_space(stream: &Stream) -> bool {
+    let mut fds = [PollFd::new(stream.socket().as_fd(), PollFlags::POLLOUT)];
+    poll_for(&mut fds, Some(Duration::ZERO)).is_ok() && fds[0].any() == Some(true)
+}
+
+/// How long each wait for the server may take.
+fn set_patience(stream: &Stream, patience: Option<Duration>) -> Result<(), Problem> {
+    let system = |error| Problem::System(plain_words(&error));
+    stream.socket().set_read_timeout(patience).map_err(system)
 }

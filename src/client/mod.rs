@@ -3,6 +3,7 @@
 //! | room | what it does |
 //! | --- | --- |
 //! | `connect`, `trust`, `link` | reach the server, know it again, and alone speak to it |
+//! | `seat`, `outbox`, `comeback` | what outlives a connection, and how to come back to it |
 //! | `session`, `known`, `ending` | what the threads share: what is known of the room, and how it ends |
 //! | `receiver`, `render`, `layout` | the receiver thread, and the lines it shows |
 //! | `talk`, `password`, [`typed`], `completion` | the stdin loop, and what it makes of what is typed |
@@ -11,6 +12,7 @@
 //! | [`lang`] | all words, in both languages |
 
 mod buffer;
+mod comeback;
 mod completion;
 mod connect;
 mod draft;
@@ -22,11 +24,13 @@ pub mod lang;
 mod layout;
 pub mod line;
 mod link;
+mod outbox;
 mod password;
 mod prompt;
 mod receiver;
 mod render;
 mod screen;
+mod seat;
 mod session;
 mod signals;
 mod talk;
@@ -48,17 +52,20 @@ use nix::poll::{PollFd, PollFlags};
 
 use crate::net::plain_words;
 use crate::protocol::Username;
-use crate::tls::Stream;
+use crate::tls::{Fingerprint, Stream};
 pub use connect::ServerAddress;
 use connect::connect;
 pub use ending::{Ending, Problem};
+use known::Known;
 use lang::Lang;
 use link::Link;
 use password::Confidence;
 use prompt::Prompt;
+use receiver::Receiver;
 pub use render::Bell;
 use render::Painter;
 use screen::Screen;
+use seat::Seat;
 use session::{LAST_WORDS, Session};
 use signals::{end_at_signals, leave_at_signals};
 use talk::Talk;
@@ -92,6 +99,9 @@ pub struct Options {
     pub password: Option<String>,
     /// The file whose first line it is, which counts more.
     pub password_file: Option<PathBuf>,
+    /// How long to try to come back when the connection breaks; without end where somebody types, and
+    /// not at all from a pipe, unless it is said.
+    pub reconnect: Option<Duration>,
 }
 
 /// One session, from the connection to the last line. Returns how it ended; the terminal is as
@@ -102,16 +112,24 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let (lang, server) = (options.lang, &options.server);
     let is_on_its_way = leave_at_signals().map_err(system)?;
     let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
-    let (stream, confidence) = match encrypt(stream, &options) {
+    let (stream, confidence, key) = match encrypt(stream, &options) {
         Ok(encrypted) => encrypted,
         Err(ending) => return Ok(ending),
     };
     let session = Arc::new(Session::new().map_err(system)?);
     end_at_signals(&session).map_err(system)?;
     is_on_its_way.store(false, Ordering::Release);
-    let link = Arc::new(Link::new(stream, session.clone()));
+    let is_interactive = io::stdin().is_terminal();
+    let reconnect = options.reconnect.unwrap_or(match is_interactive {
+        true => Duration::MAX,
+        false => Duration::ZERO,
+    });
+    let seat = (!reconnect.is_zero()).then(|| Seat::new(is_interactive));
+    let wants_session = seat.is_some();
+    let server = options.server.clone();
+    let link = Arc::new(Link::new(stream, session.clone(), server, key, seat));
 
-    let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let has_terminal = is_interactive && io::stdout().is_terminal();
     let in_editor = has_terminal && !options.plain && can_move_its_cursor();
     let (mut prompt, screen) = match in_editor {
         true => Prompt::editor(&session, options.lang, options.color),
@@ -131,20 +149,24 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         session: session.clone(),
         last: Mutex::default(),
     });
-    let receiving = {
-        let (link, session) = (link.clone(), session.clone());
-        let (painter, screen) = (painter.clone(), screen.clone());
-        thread::Builder::new()
-            .spawn(move || receiver::receive(&link, &session, &painter, &screen))
-            .map_err(system)?
+    let receiver = Receiver {
+        link: link.clone(),
+        session: session.clone(),
+        painter: painter.clone(),
+        screen: screen.clone(),
+        reconnect,
     };
+    let receiving = thread::Builder::new()
+        .spawn(move || receiver.receive())
+        .map_err(system)?;
     let mut talk = Talk {
         link: &link,
         session: &session,
         painter,
         screen,
-        is_interactive: io::stdin().is_terminal(),
+        is_interactive,
         in_editor,
+        wants_session,
         pasted: String::new(),
         password,
         confidence,
@@ -162,21 +184,26 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     // From here on nothing waits for a terminal that stands still.
     session.end(ending.clone());
     link.close();
-    // The receiver may be showing its last lines; only if nobody reads them it never ends.
-    if session.wait_until(ANSWER_PATIENCE, |known| known.is_disconnected) {
+    // The receiver may be showing its last lines; only if nobody reads them it never ends. While it
+    // tries to come back nobody waits for it.
+    let is_over = |known: &Known| known.is_disconnected || known.is_away;
+    if session.wait_until(ANSWER_PATIENCE, is_over) && session.lock().is_disconnected {
         let _ = receiving.join();
     }
     Ok(ending)
 }
 
-/// Encrypts, unless that is not wanted, and tells of a server that is new.
-fn encrypt(stream: TcpStream, options: &Options) -> Result<(Stream, Confidence), Ending> {
+/// Encrypts, unless that is not wanted, and tells of a server that is new. Returns its key, too.
+fn encrypt(
+    stream: TcpStream,
+    options: &Options,
+) -> Result<(Stream, Confidence, Option<Fingerprint>), Ending> {
     let Some(trust) = &options.trust else {
         let confidence = match is_here(&stream) {
             true => Confidence::Full,
             false => Confidence::None,
         };
-        return Ok((Stream::plain(stream), confidence));
+        return Ok((Stream::plain(stream), confidence, None));
     };
     let server = options.server.to_string();
     let (stream, met) = trust::encrypt(stream, &server, trust)?;
@@ -190,7 +217,7 @@ fn encrypt(stream: TcpStream, options: &Options) -> Result<(Stream, Confidence),
         true => Confidence::AtFirstSight(met.key),
         false => Confidence::Full,
     };
-    Ok((stream, confidence))
+    Ok((stream, confidence, Some(met.key)))
 }
 
 /// Whether the other side is on this machine.

@@ -63,9 +63,11 @@ impl Talk<'_> {
                 },
             };
             self.session.lock().asked = None;
-            self.send(&password);
+            self.answer(&password);
             let is_answered = |known: &Known| known.is_asked() || known.ending.is_some();
             self.session.wait_until(Duration::MAX, is_answered);
+            // Only the last one that was given was right.
+            self.link.remember_password(&password);
         }
         Ok(!self.session.is_ending())
     }

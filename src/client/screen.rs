@@ -34,6 +34,18 @@ impl Screen {
         }
     }
 
+    /// Remembers what was typed, for the Up key.
+    pub fn remember(&self, typed: &str) {
+        if let Screen::Terminal(terminal) = self {
+            Screen::lock(terminal).line.remember(typed);
+        }
+    }
+
+    /// Whether there is a line being edited.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Screen::Terminal(_))
+    }
+
     /// Shows whole lines. Fails when nobody reads them any more.
     pub fn show(&self, lines: &str) -> io::Result<()> {
         match self {

@@ -49,7 +49,12 @@ impl Session {
 
     /// Learns from what the server said.
     pub fn learn(&self, event: &Event) {
-        self.lock().learn(event);
+        self.change(|known| known.learn(event));
+    }
+
+    /// Changes what is known, and wakes all who wait for that.
+    pub fn change(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.lock());
         self.changed.notify_all();
     }
 

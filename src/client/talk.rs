@@ -1,4 +1,4 @@
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Talk<'a> {
     pub screen: Screen,
     pub is_interactive: bool,
     pub in_editor: bool,
+    /// The server is asked for a session.
+    pub wants_session: bool,
     /// What was pasted behind the name.
     pub pasted: String,
     /// The room's password, until it is given.
@@ -66,7 +68,11 @@ impl Talk<'_> {
             };
             self.session.lock().asked = None;
             self.screen.ask("");
-            self.send(name.as_str());
+            if mem::take(&mut self.wants_session) {
+                // It stays in force, whether this name is accepted or a later one.
+                self.answer("/session");
+            }
+            self.answer(name.as_str());
             self.session.wait_until(Duration::MAX, |known| {
                 known.me.is_some() || known.is_asked() || known.ending.is_some()
             });
@@ -107,7 +113,7 @@ impl Talk<'_> {
                             continue;
                         }
                         Ok(Some(Command::Who)) => {
-                            self.send(name);
+                            self.answer(name);
                             continue;
                         }
                         _ => {}
@@ -224,12 +230,30 @@ impl Talk<'_> {
         self.show(&self.painter.remark(told));
     }
 
+    /// Answers what the server asks before it lets anybody in.
+    pub fn answer(&self, line: &str) {
+        // Where it fails, the receiver finds out why, and ends the session.
+        let _ = self.link.answer(line);
+    }
+
     /// Sends one line, if it is not too long.
-    pub fn send(&self, line: &str) {
+    fn send(&self, line: &str) {
         if line.len() > LINE_LIMIT {
-            self.complain(self.painter.lang.line_too_long());
-        } else if self.link.send(line).is_err() && self.in_editor {
-            // The receiver finds out why, and ends the session.
+            return self.complain(self.painter.lang.line_too_long());
+        }
+        let mut sent = self.link.send(line);
+        while !self.is_interactive && is_full(&sent) {
+            // Who writes into a pipe waits for who reads from it.
+            self.session.wait_until(Duration::MAX, |known| {
+                !known.is_full || known.ending.is_some()
+            });
+            if self.session.is_ending() {
+                return;
+            }
+            sent = self.link.send(line);
+        }
+        if is_full(&sent) || sent.is_err() && self.in_editor {
+            // Else the receiver finds out why, and ends the session.
             self.complain(self.painter.lang.not_sent());
         }
     }
@@ -237,14 +261,13 @@ impl Talk<'_> {
     /// Leaves as `/SAIR` does, and waits for what is still to come: from a pipe, all that was
     /// sent has to be delivered before, however long that takes.
     pub fn leave(&mut self, failed: Option<Ending>) -> Ending {
+        let delivers = !self.is_interactive && failed.is_none() && !self.session.is_ending();
         if !self.session.lock().is_disconnected {
-            // A server that takes nothing need not be told.
-            let _ = self.link.send("/SAIR");
+            self.link.leave(delivers);
         }
-        let is_over = self
-            .session
-            .wait_until(ANSWER_PATIENCE, |known| known.is_disconnected);
-        if !is_over && !self.is_interactive && failed.is_none() {
+        let is_over = |known: &Known| known.is_disconnected || known.is_away;
+        self.session.wait_until(ANSWER_PATIENCE, is_over);
+        if delivers {
             self.session
                 .wait_until(Duration::MAX, |known| known.ending.is_some());
         }
@@ -274,6 +297,12 @@ impl Talk<'_> {
     pub fn complain(&self, sentence: String) {
         self.screen.complain(&self.painter.problem(sentence));
     }
+}
+
+/// Whether a line was not sent because too many wait.
+fn is_full(sent: &io::Result<()>) -> bool {
+    sent.as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::StorageFull)
 }
 
 /// The command that was probably meant.

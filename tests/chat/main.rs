@@ -15,6 +15,7 @@ mod client;
 mod client_distrust;
 mod client_ends;
 mod client_pipe;
+mod coming_back;
 mod commands;
 mod connecting;
 mod cutting;

@@ -82,7 +82,7 @@ fn bring_into(state: State) -> (Terminal, Peer) {
     if let NameGiven = state {
         let mut peer = impostor.accept();
         peer.send("<USERNAME>");
-        peer.expect("ana");
+        peer.expect_name("ana");
         return (terminal, peer);
     }
     let mut peer = impostor.welcome("ana");

@@ -115,7 +115,7 @@ impl Impostor {
     pub fn welcome(&self, name: &str) -> Peer {
         let mut peer = self.accept();
         peer.send("<USERNAME>");
-        peer.expect(name);
+        peer.expect_name(name);
         peer.send(&format!("WELCOME {name} 1"));
         peer
     }

@@ -174,6 +174,20 @@ impl Peer {
         );
     }
 
+    /// A client has to give this name next, whether it asks for a session or not.
+    #[track_caller]
+    pub fn expect_name(&mut self, name: &str) {
+        let first = self.line();
+        if first.as_deref() == Some("/session") {
+            return self.expect(name);
+        }
+        assert_eq!(
+            first.as_deref(),
+            Some(name),
+            "(left: came, right: expected)"
+        );
+    }
+
     /// The next line has to begin so; returns it.
     #[track_caller]
     pub fn expect_start(&mut self, expected: &str) -> String {

@@ -1,0 +1,110 @@
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+/// How many bytes of lines are kept, their line ends included: four of the longest pastes.
+pub const MOST_KEPT: usize = 1024 * 1024;
+
+/// What the server has not counted yet of what a person said, in the order it was typed.
+///
+/// Both sides count the lines of a session, and only whole ones; so whatever breaks, a line that was
+/// counted is gone from here, and one that was not has had no effect. The lines that were sent stand
+/// before those that were not.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    lines: VecDeque<Line>,
+    bytes: usize,
+    /// How many lines of the session the server has counted.
+    counted: u64,
+    /// How many of `lines` were sent over this connection.
+    sent: usize,
+    /// How many of them were sent over any.
+    tried: usize,
+}
+
+/// A line without its line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub text: String,
+    /// By the clock on the wall, which goes on while the machine sleeps.
+    pub typed: SystemTime,
+}
+
+impl Outbox {
+    /// Keeps `line` as the last; `false` when it is full.
+    pub fn push(&mut self, line: Line) -> bool {
+        let bytes = self.bytes + line.text.len() + 1;
+        let fits = bytes <= MOST_KEPT;
+        if fits {
+            self.bytes = bytes;
+            self.lines.push_back(line);
+        }
+        fits
+    }
+
+    /// The next line to be sent over this connection, which counts as sent from now on, whatever
+    /// becomes of it.
+    pub fn send_next(&mut self) -> Option<&str> {
+        let line = self.lines.get(self.sent)?;
+        self.sent += 1;
+        self.tried = self.tried.max(self.sent);
+        Some(&line.text)
+    }
+
+    /// Forgets what the server has counted, which is so many lines of the session in all.
+    pub fn count(&mut self, counted: u64) {
+        let news = counted.saturating_sub(self.counted);
+        // A server cannot have counted what it was never sent.
+        let gone = self.tried.min(news.try_into().unwrap_or(usize::MAX));
+        self.counted += gone as u64;
+        self.sent = self.sent.saturating_sub(gone);
+        self.tried -= gone;
+        let gone = self.lines.drain(..gone);
+        self.bytes -= gone.map(|line| line.text.len() + 1).sum::<usize>();
+    }
+
+    /// The session goes on over a new connection, where all lines but the `counted` are to be sent
+    /// anew. Takes out and returns those that were typed before `since`.
+    pub fn resume(&mut self, counted: u64, since: SystemTime) -> Vec<Line> {
+        self.count(counted);
+        let tried = self.tried;
+        let counted = self.counted;
+        let (mut stale, mut fresh_tried) = (Vec::new(), 0);
+        for (place, line) in self.take().into_iter().enumerate() {
+            if line.typed < since {
+                stale.push(line);
+            } else {
+                fresh_tried += usize::from(place < tried);
+                self.push(line);
+            }
+        }
+        self.counted = counted;
+        self.tried = fresh_tried;
+        stale
+    }
+
+    /// Empties it, for a new session: returns what was sent and may have had its effect or not, and
+    /// what was never sent.
+    pub fn empty(&mut self) -> (Vec<Line>, Vec<Line>) {
+        let tried = self.tried;
+        let mut sent = Vec::from(self.take());
+        let unsent = sent.split_off(tried);
+        (sent, unsent)
+    }
+
+    fn take(&mut self) -> VecDeque<Line> {
+        std::mem::take(self).lines
+    }
+
+    /// Whether the server has counted all.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether all was sent over this connection.
+    pub fn is_sent(&self) -> bool {
+        self.sent == self.lines.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+use std::time::{Duration, SystemTime};
+
+use super::outbox::{Line, Outbox};
+use crate::protocol::{Command, Event, Stamp, Token, Username};
+
+/// What a person typed longer ago is not said any more without being asked.
+const TOO_OLD: Duration = Duration::from_secs(120);
+
+/// A seat in the room that outlives the connection: what it takes to come back to it, and what was
+/// said from it and not counted yet.
+pub struct Seat {
+    pub place: Place,
+    pub claim: Claim,
+    pub leaving: Leaving,
+    pub outbox: Outbox,
+    /// The password that opened the room, if it has one.
+    pub password: Option<String>,
+    /// Somebody types: what has become old is better asked about than said.
+    pub is_typed: bool,
+    /// The last stamp that has come.
+    seen: Stamp,
+}
+
+/// Where one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Not let in yet.
+    Door,
+    /// In the room.
+    Room,
+    /// In the room for the others at most: the connection is broken.
+    Away,
+}
+
+/// By what one comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// By nothing: the server has not told of a session so far.
+    None,
+    /// By its token.
+    Session(Token),
+    /// By the name alone, as a newcomer: the server does not know the session any more.
+    Name,
+}
+
+/// Whether one is leaving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    No,
+    /// Whatever becomes of what was said.
+    Now,
+    /// When all has been counted.
+    WhenCounted,
+}
+
+impl Seat {
+    /// For somebody who is still at the door.
+    pub fn new(is_typed: bool) -> Self {
+        Seat {
+            place: Place::Door,
+            claim: Claim::None,
+            leaving: Leaving::No,
+            outbox: Outbox::default(),
+            password: None,
+            is_typed,
+            seen: Stamp::FIRST,
+        }
+    }
+
+    /// Takes in what the server says. `false` for what it has said before.
+    pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> bool {
+        match event {
+            Event::Welcome(..) => self.place = Place::Room,
+            Event::Got(counted) => self.outbox.count(*counted),
+            Event::Session(token, _) => {
+                self.claim = Claim::Session(*token);
+                // In a new session the clock may have been set back.
+                self.seen = stamp.unwrap_or(self.seen);
+                return true;
+            }
+            _ => {}
+        }
+        let is_new = stamp.is_none_or(|stamp| stamp > self.seen);
+        self.seen = self.seen.max(stamp.unwrap_or(self.seen));
+        is_new
+    }
+
+    /// Whether `event` shows that the server gives no sessions: in one, it would have a stamp.
+    pub fn is_denied(&self, stamp: Option<Stamp>, event: &Event) -> bool {
+        let is_stamped = matches!(
+            event,
+            Event::Join(_)
+                | Event::Leave(..)
+                | Event::Message(..)
+                | Event::Action(..)
+                | Event::Private(..)
+                | Event::Renamed(..)
+        );
+        let has_session = matches!(self.claim, Claim::Session(_));
+        is_stamped && stamp.is_none() && !has_session && self.outbox.is_sent()
+    }
+
+    /// What is answered to `<USERNAME>` to come back, `name` being one's own.
+    pub fn claims(&self, name: &Username) -> Vec<String> {
+        match self.claim {
+            Claim::Session(token) => vec![format!("/resume {token} {}", self.seen)],
+            Claim::None | Claim::Name => vec!["/session".to_owned(), name.to_string()],
+        }
+    }
+
+    /// Whether the connection is to be made anew now that it has broken.
+    pub fn is_worth_coming_back(&self) -> bool {
+        let is_staying = match self.leaving {
+            Leaving::No => true,
+            Leaving::Now => false,
+            Leaving::WhenCounted => !self.outbox.is_empty(),
+        };
+        self.claim != Claim::None && is_staying
+    }
+
+    /// Takes the seat again, from where the server has `counted` so many lines. Returns what has
+    /// become too old to be said.
+    pub fn resume(&mut self, counted: u64) -> Vec<Line> {
+        self.place = Place::Room;
+        self.outbox.resume(counted, self.oldest())
+    }
+
+    /// Takes another seat, in a session that knows nothing of what was said before. Returns what was
+    /// sent and may have been said or not, and what will not be said: what has become too old, and what
+    /// is private, for under the name of whom it is meant for there may be somebody else by now.
+    pub fn begin_anew(&mut self) -> (Vec<Line>, Vec<Line>) {
+        self.place = Place::Room;
+        let oldest = self.oldest();
+        let (uncertain, unsent) = self.outbox.empty();
+        let is_good = |line: &Line| {
+            let command = Command::parse(&line.text);
+            line.typed >= oldest && !matches!(command, Ok(Some(Command::Private { .. })))
+        };
+        let (good, withheld) = unsent.into_iter().partition(is_good);
+        let good: Vec<Line> = good;
+        for line in good {
+            self.outbox.push(line);
+        }
+        (uncertain, withheld)
+    }
+
+    /// What was typed before that is too old.
+    fn oldest(&self) -> SystemTime {
+        match self.is_typed {
+            true => SystemTime::now() - TOO_OLD,
+            false => SystemTime::UNIX_EPOCH,
+        }
+    }
+}

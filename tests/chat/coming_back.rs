@@ -1,0 +1,404 @@
+//! When its connection breaks, the client comes back by itself, and nobody loses a line by that. The
+//! server is the test; with the real one, `coming_back_for_real`.
+
+use std::process::Command;
+use std::thread;
+
+use crate::support::client::{Impostor, client_of};
+use crate::support::terminal::{CTRL_U, Terminal, UP, XTERM};
+use crate::support::{Peer, Process};
+use nix::sys::signal::Signal;
+
+const TOKEN: &str = "4f1c9a00112233445566778899aabbcc";
+
+/// The stamp of that second.
+fn stamp(second: u32) -> String {
+    format!("2026-11-25T22:08:{second:02}.000000Z")
+}
+
+/// Lets the next client come in as `ana`, to a session that begins in that second.
+#[track_caller]
+fn let_in(impostor: &Impostor, second: u32) -> Peer {
+    let mut peer = impostor.accept();
+    peer.send("<USERNAME>");
+    peer.expect("/session");
+    peer.expect("ana");
+    begin_session(&mut peer, second);
+    peer
+}
+
+fn begin_session(peer: &mut Peer, second: u32) {
+    peer.send(&format!(
+        "WELCOME ana 2\n@{} SESSION {TOKEN} 30",
+        stamp(second)
+    ));
+}
+
+/// Waits for the client that comes back from where it was in that second, and lets it go on where the
+/// server has counted so many lines.
+#[track_caller]
+fn let_back(impostor: &Impostor, second: u32, counted: u32) -> Peer {
+    let mut peer = expect_claim(impostor, second);
+    peer.send(&format!("RESUMED ana 2 {counted}"));
+    peer
+}
+
+#[track_caller]
+fn expect_claim(impostor: &Impostor, second: u32) -> Peer {
+    let mut peer = impostor.accept();
+    peer.send("<USERNAME>");
+    peer.expect(&format!("/resume {TOKEN} {}", stamp(second)));
+    peer
+}
+
+/// The client of `ana`, in English.
+fn client_for(impostor: &Impostor, flags: &[&str]) -> Command {
+    let mut command = client_of(impostor.address, &["--username", "ana"]);
+    command.args(flags);
+    command
+}
+
+/// `ana` in the room, in a terminal; the server has counted one line, the question who is here.
+#[track_caller]
+fn ana_in_the_room() -> (Impostor, Terminal, Peer) {
+    let impostor = Impostor::listen();
+    let mut command = client_for(&impostor, &[]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    let mut peer = let_in(&impostor, 10);
+    peer.expect("/quem");
+    peer.send("USERS 2 ana bruno\nGOT 1");
+    terminal.wait_for("here (2)");
+    terminal.wait_for_input("");
+    (impostor, terminal, peer)
+}
+
+/// `ana` in the room, from a pipe.
+#[track_caller]
+fn ana_in_a_pipe(flags: &[&str]) -> (Impostor, Process, Peer) {
+    let impostor = Impostor::listen();
+    let process = Process::spawn(&mut client_for(&impostor, flags));
+    let peer = let_in(&impostor, 10);
+    process.stdout.wait_for("Hello, ana");
+    (impostor, process, peer)
+}
+
+/// How a connection may break.
+const BREAKS: [fn(Peer); 3] = [drop, Peer::reset, |mut peer| {
+    peer.send_bytes(b"@2026-11-25T22:08:30.000000Z MSG bruno half a li")
+}];
+
+#[test]
+fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
+    for (break_off, counted) in BREAKS.into_iter().flat_map(|by| [(by, 2), (by, 3)]) {
+        let (impostor, terminal, mut peer) = ana_in_the_room();
+        terminal.say("one");
+        terminal.say("two");
+        peer.expect("one");
+        peer.expect("two");
+        peer.send(&format!("@{} MSG bruno before\nGOT 2", stamp(20)));
+        terminal.wait_for("<bruno> before");
+        break_off(peer);
+        terminal.wait_for("trying again, Ctrl-C gives up.");
+        for line in ["three", "/msg bruno four"] {
+            terminal.say(line);
+        }
+        terminal.wait_for("<ana> three");
+        terminal.type_in("half");
+        let mut peer = let_back(&impostor, 20, counted);
+        if counted == 2 {
+            peer.expect("two");
+        }
+        peer.expect("three");
+        peer.expect("/msg bruno four");
+        terminal.wait_for("Back after");
+        peer.send(&format!("@{} MSG bruno missed\nGOT 5", stamp(21)));
+        terminal.wait_for("<bruno> missed");
+        terminal.wait_for_input("half");
+        terminal.press(" a line\r");
+        peer.expect("half a line");
+        let rows = terminal.rows();
+        assert!(
+            !rows.iter().any(|row| row.contains("half a li ")),
+            "{rows:#?}"
+        );
+        // All has been told once.
+        for words in ["trying again", "Back after", "<ana> three", "Hello, ana"] {
+            let told = rows.iter().filter(|row| row.contains(words));
+            assert_eq!(told.count(), 1, "{words} (left: came) {rows:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_has_been_heard_is_not_shown_again() {
+    let (impostor, terminal, mut peer) = ana_in_the_room();
+    peer.send(&format!("@{} MSG bruno once", stamp(20)));
+    terminal.wait_for("<bruno> once");
+    drop(peer);
+    let mut peer = let_back(&impostor, 20, 1);
+    peer.send(&format!("@{} MSG bruno once", stamp(20)));
+    peer.send(&format!("@{} MSG bruno and more", stamp(21)));
+    terminal.wait_for("<bruno> and more");
+    let rows = terminal.rows();
+    let once = rows.iter().filter(|row| row.contains("<bruno> once"));
+    assert_eq!(once.count(), 1, "(left: came) {rows:#?}");
+}
+
+#[test]
+fn an_outage_can_be_left_at_once() {
+    type Ending = fn(&Terminal);
+    let endings: [Ending; 4] = [
+        |terminal| terminal.press("\x03"),
+        |terminal| terminal.press("/SAIR\r"),
+        |terminal| terminal.press("\x04"),
+        |terminal| terminal.signal(Signal::SIGTERM),
+    ];
+    for end in endings {
+        // Nobody listens any more; or somebody does, and says nothing.
+        for is_silent in [false, true] {
+            let (impostor, mut terminal, peer) = ana_in_the_room();
+            drop(peer);
+            terminal.wait_for("trying again");
+            let _silent = match is_silent {
+                true => Some(impostor.accept()),
+                false => {
+                    drop(impostor);
+                    None
+                }
+            };
+            end(&terminal);
+            assert_eq!(terminal.finish(), Some(0), "(left: came)");
+        }
+    }
+}
+
+#[test]
+fn who_was_sent_off_does_not_come_back() {
+    for (code, words) in [
+        ("replaced", "goes on over another connection"),
+        ("kicked", "has sent you off"),
+        ("banned", "lets nobody in from your address"),
+    ] {
+        // In the room …
+        let (impostor, mut terminal, mut peer) = ana_in_the_room();
+        peer.send(&format!("BYE {code}"));
+        assert_eq!(terminal.finish(), Some(1), "(left: came)");
+        terminal.wait_for(words);
+        drop(impostor);
+        // … and where one comes back.
+        let (impostor, mut terminal, peer) = ana_in_the_room();
+        drop(peer);
+        impostor.accept().send(&format!("BYE {code}"));
+        assert_eq!(terminal.finish(), Some(1), "(left: came)");
+        terminal.wait_for(words);
+    }
+    let (_impostor, mut terminal, mut peer) = ana_in_the_room();
+    peer.send("BYE quit");
+    assert_eq!(terminal.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn a_server_that_is_shut_down_or_full_is_tried_again() {
+    let (impostor, terminal, mut peer) = ana_in_the_room();
+    peer.send("BYE shutdown");
+    drop(peer);
+    terminal.wait_for("was shut down; I come back when it does");
+    for code in ["server-full", "too-many-connections", "shutdown"] {
+        impostor.accept().send(&format!("BYE {code}"));
+    }
+    let _peer = let_back(&impostor, 10, 1);
+    terminal.wait_for("Back after");
+    terminal.wait_for_input("");
+}
+
+#[test]
+fn a_session_that_is_not_known_any_more_names_what_may_not_have_arrived() {
+    let (impostor, terminal, mut peer) = ana_in_the_room();
+    terminal.say("said and counted");
+    peer.expect("said and counted");
+    peer.send("GOT 2");
+    terminal.say("said and lost");
+    peer.expect("said and lost");
+    drop(peer);
+    terminal.wait_for("trying again");
+    terminal.say("typed meanwhile");
+    terminal.say("/msg bruno for your eyes");
+    terminal.type_in("half");
+    let mut peer = expect_claim(&impostor, 10);
+    peer.send("ERR session-unknown\n<USERNAME>");
+    peer.expect("/session");
+    peer.expect("ana");
+    begin_session(&mut peer, 5);
+    // Nothing of the old session is repeated; what is private goes to nobody but whom one sees.
+    peer.expect("typed meanwhile");
+    peer.expect("/quem");
+    peer.send("USERS 1 ana\nGOT 2");
+    terminal.wait_for("as a newcomer");
+    terminal.wait_for("may not have arrived (1)");
+    terminal.wait_for("-- said and lost");
+    terminal.wait_for("not sent (1)");
+    terminal.wait_for("-- /msg bruno for your eyes");
+    terminal.wait_for_input("half");
+    terminal.press(CTRL_U);
+    for line in ["/msg bruno for your eyes", "said and lost"] {
+        terminal.press(UP);
+        terminal.wait_for_input(line);
+    }
+    let rows = terminal.rows();
+    assert!(
+        !rows.iter().any(|row| row.contains("-- said and counted")),
+        "{rows:#?}"
+    );
+    // From here on it is a session like the first.
+    drop(peer);
+    let _peer = let_back(&impostor, 5, 2);
+    terminal.wait_until("back once more", |screen| {
+        screen.contents().matches("Back after").count() == 2
+    });
+}
+
+#[test]
+fn a_name_that_somebody_else_has_is_tried_again() {
+    let (impostor, terminal, peer) = ana_in_the_room();
+    drop(peer);
+    let mut peer = expect_claim(&impostor, 10);
+    peer.send("ERR username-taken ana\n<USERNAME>");
+    drop(peer);
+    let _peer = let_back(&impostor, 10, 1);
+    terminal.wait_for("Back after");
+}
+
+#[test]
+fn the_password_is_given_again() {
+    let impostor = Impostor::listen();
+    let mut command = client_for(&impostor, &[]);
+    command.env("CHAT_PASSWORD", "open sesame").envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    let mut peer = impostor.accept();
+    peer.send("<PASSWORD>");
+    peer.expect("open sesame");
+    peer.send("<USERNAME>");
+    peer.expect("/session");
+    peer.expect("ana");
+    begin_session(&mut peer, 10);
+    terminal.wait_for("Hello, ana");
+    drop(peer);
+    let mut peer = impostor.accept();
+    peer.send("<PASSWORD>");
+    peer.expect("open sesame");
+    peer.send("<USERNAME>");
+    peer.expect(&format!("/resume {TOKEN} {}", stamp(10)));
+    peer.send("RESUMED ana 1 0");
+    terminal.wait_for("Back after");
+}
+
+#[test]
+fn whoever_does_not_want_it_ends_with_the_connection() {
+    let impostor = Impostor::listen();
+    let mut command = client_for(&impostor, &["--reconnect", "0"]);
+    command.envs([XTERM]);
+    let mut terminal = Terminal::start(command, 24, 80);
+    let mut peer = impostor.accept();
+    peer.send("<USERNAME>");
+    peer.expect("ana");
+    peer.send("WELCOME ana 1");
+    peer.expect("/quem");
+    drop(peer);
+    assert_eq!(terminal.finish(), Some(1), "(left: came)");
+    terminal.wait_for("closed the connection.");
+}
+
+#[test]
+fn from_a_pipe_all_is_delivered_before_the_end_whatever_breaks_meanwhile() {
+    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    process.send("one");
+    process.send("two");
+    peer.expect("one");
+    peer.reset();
+    process.wait_for("trying again");
+    process.send("three");
+    process.end_input();
+    let mut peer = let_back(&impostor, 10, 1);
+    for line in ["two", "three", "/SAIR"] {
+        peer.expect(line);
+    }
+    // Before it is told that all has arrived, it breaks again.
+    drop(peer);
+    let mut peer = let_back(&impostor, 10, 3);
+    peer.expect("/SAIR");
+    peer.send("BYE quit");
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn an_outage_that_lasts_too_long_ends_it_and_names_what_was_not_sent() {
+    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "1"]);
+    process.send("one");
+    peer.expect("one");
+    drop(impostor);
+    drop(peer);
+    process.wait_for("closed the connection; trying again");
+    process.send("two");
+    let words = process.last_words(1);
+    for told in ["not have arrived (1)", "-- one", "not sent (1)", "-- two"] {
+        assert!(words.contains(told), "expected: {told}\n    came: {words}");
+    }
+    let last = words.lines().last().unwrap();
+    assert!(last.ends_with("closed the connection."), "{words}");
+}
+
+#[test]
+fn a_pipe_is_held_back_while_the_server_counts_nothing() {
+    let (_impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    let lines = 1_000;
+    let text = "x".repeat(4_000);
+    let mut stdin = process.child.stdin.take().unwrap();
+    let (theirs, mut heard) = (text.clone(), 0);
+    let writing = thread::spawn(move || {
+        use std::io::Write;
+        (0..lines).for_each(|_| writeln!(stdin, "{theirs}").unwrap());
+    });
+    // A MiB is kept, and nothing more is sent.
+    while heard < 1024 * 1024 / 4_001 {
+        peer.expect(&text);
+        heard += 1;
+    }
+    assert!(!writing.is_finished(), "nobody holds it back");
+    while heard < lines {
+        peer.send(&format!("GOT {heard}"));
+        peer.expect(&text);
+        heard += 1;
+    }
+    peer.expect("/SAIR");
+    peer.send("BYE quit");
+    writing.join().unwrap();
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn what_cannot_be_kept_is_told_to_who_types_it() {
+    let impostor = Impostor::listen();
+    let mut command = client_for(&impostor, &["--plain"]);
+    command.envs([XTERM]);
+    let mut terminal = Terminal::start(command, 24, 80);
+    let peer = let_in(&impostor, 10);
+    terminal.wait_for("Hello, ana");
+    drop(peer);
+    terminal.wait_for("trying again");
+    let line = "x".repeat(4_000) + "\r";
+    for _ in 0..1024 * 1024 / 4_001 {
+        terminal.press(&line);
+    }
+    terminal.press("this fits\r");
+    terminal.press(&line);
+    terminal.wait_for("!! The line could not be sent");
+    terminal.press("\x03");
+    assert_eq!(terminal.finish(), Some(0), "(left: came)");
+    let told = terminal
+        .rows()
+        .concat()
+        .matches("could not be sent")
+        .count();
+    assert_eq!(told, 1, "(left: came)");
+}
