@@ -103,7 +103,7 @@ impl Receiver {
                 return Ok(false);
             }
             if now >= outage.told + BETWEEN_WORDS {
-                let (lang, server) = (self.painter.lang, self.link.server());
+                let (lang, server) = (self.painter.lang, self.link.server.to_string());
                 self.complain(lang.still_lost(outage.begun.elapsed(), &outage.last, &server));
                 outage.told = now;
             }

@@ -1,31 +1,22 @@
 use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
-
-use nix::poll::{PollFd, PollFlags};
+use std::time::{Duration, SystemTime};
 
 use super::connect::{ServerAddress, reach};
+use super::flood::Sent;
 use super::outbox::Line;
 use super::seat::{Leaving, Place, Seat};
-use super::session::{Session, poll_for};
+use super::session::Session;
 use super::trust::{self, Trust};
 use super::{Ending, Problem, is_here};
-use crate::net::{clear_user_timeout, plain_words};
+use crate::net::plain_words;
 use crate::protocol::{EVENT_LIMIT, Event, LineReader, Stamp};
 use crate::tls::{Fingerprint, Stream};
 
 /// Within which time a vanished server is given up; the server's own default for us.
 pub const KEEPALIVE: Duration = Duration::from_secs(45);
-
-/// More bytes than this within [`KEEPALIVE`] are a flood: far fewer than a server takes before it
-/// has to slow it down.
-const FLOOD_BYTES: usize = 16 * 1024;
-
-/// More lines than this within [`KEEPALIVE`] are a flood: no server takes fewer than one a second.
-const FLOOD_LINES: usize = KEEPALIVE.as_secs() as usize;
 
 /// How long a server may take for each word until one is in again.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(9);
@@ -38,7 +29,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(9);
 /// time that some have been counted. Without one, sending waits.
 pub struct Link {
     session: Arc<Session>,
-    server: ServerAddress,
+    pub server: ServerAddress,
     /// Which key the server has, on each connection the same; `None` in plain.
     key: Option<Fingerprint>,
     state: Mutex<State>,
@@ -51,15 +42,10 @@ struct State {
     seat: Option<Seat>,
     /// More was to be sent than is kept.
     is_full: bool,
-    /// `/SAIR` was said over this connection.
+    /// Over this connection nothing more is sent; whoever reads finds out why.
+    is_broken: bool,
+    /// `/SAIR` was said over it.
     has_left: bool,
-}
-
-/// What was sent since a moment at most [`KEEPALIVE`] ago.
-struct Sent {
-    lines: usize,
-    bytes: usize,
-    since: Instant,
 }
 
 /// What comes over one connection.
@@ -87,6 +73,7 @@ impl Link {
                 sent: Sent::now(),
                 seat,
                 is_full: false,
+                is_broken: false,
                 has_left: false,
             }),
         }
@@ -100,7 +87,7 @@ impl Link {
     pub fn answer(&self, line: &str) -> io::Result<()> {
         let mut state = self.lock();
         let stream = state.stream.clone();
-        let line = state.write(line);
+        let line = state.sent.add(line, stream.socket());
         drop(state);
         let wait = || self.session.wait_to_write(stream.socket(), Duration::ZERO);
         stream.send(line.as_bytes(), wait)
@@ -134,13 +121,13 @@ impl Link {
     /// What is still on its way then will be counted, and that sends on.
     fn send_on(&self, state: &mut State) {
         while let Some(line) = state.next_line() {
-            let line = state.write(&line);
-            let sent = state
-                .stream
-                .send(line.as_bytes(), || Err(ErrorKind::WouldBlock.into()));
+            let stream = &state.stream;
+            let line = state.sent.add(&line, stream.socket());
+            let sent = stream.send(line.as_bytes(), || Err(ErrorKind::WouldBlock.into()));
+            state.is_broken = sent.is_err();
             if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                 // Only a new connection mends what is torn.
-                let _ = state.stream.socket().shutdown(Shutdown::Both);
+                let _ = stream.socket().shutdown(Shutdown::Both);
             }
         }
         if state.is_full {
@@ -172,13 +159,6 @@ impl Link {
         let is_new = seat.heed(stamp, event);
         self.send_on(&mut state);
         is_new
-    }
-
-    /// Keeps the password that has opened the room.
-    pub fn remember_password(&self, password: &str) {
-        if let Some(seat) = &mut self.lock().seat {
-            seat.password = Some(password.to_owned());
-        }
     }
 
     /// Leaves the room, behind all that waits to be sent. Where the connection is broken the session ends
@@ -234,7 +214,8 @@ impl Link {
         set_patience(&stream, Some(ANSWER_PATIENCE))?;
         let mut state = self.lock();
         state.stream = Arc::new(stream);
-        (state.sent, state.has_left) = (Sent::now(), false);
+        state.sent = Sent::now();
+        (state.is_broken, state.has_left) = (false, false);
         drop(state);
         Ok(self.lines())
     }
@@ -247,11 +228,6 @@ impl Link {
     /// The same in lines.
     pub fn lines(&self) -> Lines {
         LineReader::new(self.incoming(), EVENT_LIMIT)
-    }
-
-    /// Where the server is.
-    pub fn server(&self) -> String {
-        self.server.to_string()
     }
 
     /// Looks at the seat, or changes it, if there is one.
@@ -291,7 +267,7 @@ impl State {
     /// The next line to be sent, as long as the kernel has space for one.
     fn next_line(&mut self) -> Option<String> {
         let seat = self.seat.as_mut()?;
-        if seat.place != Place::Room || !has_space(&self.stream) {
+        if seat.place != Place::Room || self.is_broken || !self.stream.has_space() {
             return None;
         }
         if let Some(line) = seat.outbox.send_next() {
@@ -300,37 +276,6 @@ impl State {
         let leaves = seat.leaving != Leaving::No && !mem::replace(&mut self.has_left, true);
         leaves.then(|| "/SAIR".to_owned())
     }
-
-    /// `line` with its end, about to be sent. From a flood on, which a server may slow down for
-    /// minutes, it may wait for as long as it takes.
-    fn write(&mut self, line: &str) -> String {
-        let line = format!("{line}\n");
-        if self.sent.is_flood_with(line.len()) {
-            clear_user_timeout(self.stream.socket());
-        }
-        line
-    }
-}
-
-impl Sent {
-    fn now() -> Self {
-        Sent {
-            lines: 0,
-            bytes: 0,
-            since: Instant::now(),
-        }
-    }
-
-    /// Adds a line of so many bytes; says whether it makes a flood of what was sent, which a server
-    /// may slow down for minutes.
-    fn is_flood_with(&mut self, bytes: usize) -> bool {
-        if self.since.elapsed() > KEEPALIVE {
-            *self = Sent::now();
-        }
-        self.lines += 1;
-        self.bytes += bytes;
-        self.lines > FLOOD_LINES || self.bytes > FLOOD_BYTES
-    }
 }
 
 impl Read for Incoming {
@@ -338,12 +283,6 @@ impl Read for Incoming {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self.0).read(buffer)
     }
-}
-
-/// Whether the kernel has space for one more line.
-fn has_space(stream: &Stream) -> bool {
-    let mut fds = [PollFd::new(stream.socket().as_fd(), PollFlags::POLLOUT)];
-    poll_for(&mut fds, Some(Duration::ZERO)).is_ok() && fds[0].any() == Some(true)
 }
 
 /// How long each wait for the server may take.

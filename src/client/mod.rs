@@ -2,11 +2,11 @@
 //!
 //! | room | what it does |
 //! | --- | --- |
-//! | `connect`, `trust`, `link` | reach the server, know it again, and alone speak to it |
+//! | `connect`, `trust`, `link`, `flood` | reach the server, know it again, and alone speak to it |
 //! | `seat`, `outbox`, `comeback` | what outlives a connection, and how to come back to it |
 //! | `session`, `known`, `ending` | what the threads share: what is known of the room, and how it ends |
 //! | `receiver`, `render`, `layout` | the receiver thread, and the lines it shows |
-//! | `talk`, `password`, [`typed`], `completion` | the stdin loop, and what it makes of what is typed |
+//! | `talk`, `introduction`, `password`, [`typed`], `completion` | the stdin loop, and what it makes of what is typed |
 //! | `prompt`, [`keys`], [`mod@line`], `buffer`, `history` | from bytes to keys to the line being edited |
 //! | `screen`, `terminal`, `draft`, `tty` | lines above the line being edited, under one mutex |
 //! | [`lang`] | all words, in both languages |
@@ -17,7 +17,9 @@ mod completion;
 mod connect;
 mod draft;
 mod ending;
+mod flood;
 mod history;
+mod introduction;
 pub mod keys;
 mod known;
 pub mod lang;

@@ -66,8 +66,8 @@ impl Talk<'_> {
             self.answer(&password);
             let is_answered = |known: &Known| known.is_asked() || known.ending.is_some();
             self.session.wait_until(Duration::MAX, is_answered);
-            // Only the last one that was given was right.
-            self.link.remember_password(&password);
+            // The last one that is given is the right one.
+            self.link.seat(|seat| seat.password = Some(password));
         }
         Ok(!self.session.is_ending())
     }

@@ -141,6 +141,12 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether the kernel takes something to be sent; of a connection that is broken it does, and the send
+    /// then fails.
+    pub fn has_space(&self) -> bool {
+        is_ready(&self.socket, PollFlags::POLLOUT)
+    }
+
     /// Says that nothing more will be sent, and waits for nobody to hear it.
     pub fn finish(&self) {
         if let Some(sealed) = self.sealed.get() {
@@ -180,7 +186,7 @@ impl Read for &Stream {
         }
         let length = self.receive(buffer)?;
         lock(sealed).open(&buffer[..length]);
-        if length == buffer.len() && has_more(&self.socket) {
+        if length == buffer.len() && is_ready(&self.socket, PollFlags::POLLIN) {
             // Text is shorter than its records. With these it is more than fits, so that a reader
             // sees that it needs more room.
             let mut more = vec![0; length];
@@ -252,8 +258,8 @@ impl Sealed {
     }
 }
 
-fn has_more(socket: &TcpStream) -> bool {
-    let mut news = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+fn is_ready(socket: &TcpStream, what: PollFlags) -> bool {
+    let mut news = [PollFd::new(socket.as_fd(), what)];
     matches!(poll(&mut news, PollTimeout::ZERO), Ok(1..))
 }
 

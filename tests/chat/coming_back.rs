@@ -1,5 +1,7 @@
 //! When its connection breaks, the client comes back by itself, and nobody loses a line by that. The
-//! server is the test; with the real one, `coming_back_for_real`.
+//! server is the test; with the real one, see `for_real`.
+
+mod for_real;
 
 use std::process::Command;
 use std::thread;

@@ -276,7 +276,7 @@ fn a_server_that_ends_is_told_as_such() {
         (Signal::SIGKILL, "closed the connection."),
     ] {
         let server = Server::start(&[]);
-        let mut terminal = Terminal::enter(&server, &[]);
+        let mut terminal = Terminal::enter(&server, &["--reconnect", "0"]);
         terminal.type_in("half a li");
         server.process.signal(signal);
         assert_eq!(terminal.finish(), Some(1));

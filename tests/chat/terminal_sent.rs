@@ -401,7 +401,7 @@ fn a_paste_at_the_name_prompt_with_a_command_in_it_gives_no_name() {
     terminal.press(&format!("{PASTE}ana\r/msg bruno secret\rmore{PASTE_END}\r"));
     terminal.wait_for("nothing was sent");
     terminal.press(&format!("{CTRL_U}bia\r"));
-    peer.expect("bia");
+    peer.expect_name("bia");
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Lang {
 
 /// How long something took, in the largest unit of which there are at least two.
 fn time(lasted: Duration) -> String {
-    match lasted.as_secs() {
+    match lasted.as_secs().max(1) {
         seconds @ ..120 => format!("{seconds} s"),
         seconds @ ..7200 => format!("{} min", seconds / 60),
         seconds => format!("{} h", seconds / 3600),
