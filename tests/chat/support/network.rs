@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::client::client_of;
-use super::{Process, Server, Setup, behind, skip, skip_for_good};
+use super::{Process, Server, Setup, behind, skip, skip_for_good, wait_until};
 
 /// Two machines and a cable between them; gone when dropped.
 pub struct Network {
@@ -48,7 +48,17 @@ impl Network {
             ip(&["-n", machine, "link", "set", "eth0", "up"])?;
             ip(&["-n", machine, "link", "set", "lo", "up"])?;
         }
+        // The kernel notices later that both ends are in; until then nobody is told the addresses.
+        wait_until("the cable is in", || (0..2).all(|side| self.is_up(side)));
         Ok(())
+    }
+
+    fn is_up(&self, machine: usize) -> bool {
+        let mut show = Command::new("cat");
+        let show = self
+            .on(machine, show.arg("/sys/class/net/eth0/operstate"))
+            .output();
+        show.expect("ip runs").stdout == b"up\n"
     }
 
     /// Pulls the cable out of a machine; neither side hears anything of the other any more.
