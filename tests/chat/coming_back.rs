@@ -2,13 +2,13 @@
 //! server is the test; with the real one, see `for_real`.
 
 mod for_real;
+mod from_a_pipe;
 
 use std::process::Command;
-use std::thread;
 
+use crate::support::Peer;
 use crate::support::client::{Impostor, client_of};
 use crate::support::terminal::{CTRL_U, Terminal, UP, XTERM};
-use crate::support::{Peer, Process};
 use nix::sys::signal::Signal;
 
 const TOKEN: &str = "4f1c9a00112233445566778899aabbcc";
@@ -73,16 +73,6 @@ fn ana_in_the_room() -> (Impostor, Terminal, Peer) {
     terminal.wait_for("here (2)");
     terminal.wait_for_input("");
     (impostor, terminal, peer)
-}
-
-/// `ana` in the room, from a pipe.
-#[track_caller]
-fn ana_in_a_pipe(flags: &[&str]) -> (Impostor, Process, Peer) {
-    let impostor = Impostor::listen();
-    let process = Process::spawn(&mut client_for(&impostor, flags));
-    let peer = let_in(&impostor, 10);
-    process.stdout.wait_for("Hello, ana");
-    (impostor, process, peer)
 }
 
 /// How a connection may break.
@@ -309,73 +299,6 @@ fn whoever_does_not_want_it_ends_with_the_connection() {
     drop(peer);
     assert_eq!(terminal.finish(), Some(1), "(left: came)");
     terminal.wait_for("closed the connection.");
-}
-
-#[test]
-fn from_a_pipe_all_is_delivered_before_the_end_whatever_breaks_meanwhile() {
-    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
-    process.send("one");
-    process.send("two");
-    peer.expect("one");
-    peer.reset();
-    process.wait_for("trying again");
-    process.send("three");
-    process.end_input();
-    let mut peer = let_back(&impostor, 10, 1);
-    for line in ["two", "three", "/SAIR"] {
-        peer.expect(line);
-    }
-    // Before it is told that all has arrived, it breaks again.
-    drop(peer);
-    let mut peer = let_back(&impostor, 10, 3);
-    peer.expect("/SAIR");
-    peer.send("BYE quit");
-    assert_eq!(process.finish(), Some(0), "(left: came)");
-}
-
-#[test]
-fn an_outage_that_lasts_too_long_ends_it_and_names_what_was_not_sent() {
-    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "1"]);
-    process.send("one");
-    peer.expect("one");
-    drop(impostor);
-    drop(peer);
-    process.wait_for("closed the connection; trying again");
-    process.send("two");
-    let words = process.last_words(1);
-    for told in ["not have arrived (1)", "-- one", "not sent (1)", "-- two"] {
-        assert!(words.contains(told), "expected: {told}\n    came: {words}");
-    }
-    let last = words.lines().last().unwrap();
-    assert!(last.ends_with("closed the connection."), "{words}");
-}
-
-#[test]
-fn a_pipe_is_held_back_while_the_server_counts_nothing() {
-    let (_impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
-    let lines = 1_000;
-    let text = "x".repeat(4_000);
-    let mut stdin = process.child.stdin.take().unwrap();
-    let (theirs, mut heard) = (text.clone(), 0);
-    let writing = thread::spawn(move || {
-        use std::io::Write;
-        (0..lines).for_each(|_| writeln!(stdin, "{theirs}").unwrap());
-    });
-    // A MiB is kept, and nothing more is sent.
-    while heard < 1024 * 1024 / 4_001 {
-        peer.expect(&text);
-        heard += 1;
-    }
-    assert!(!writing.is_finished(), "nobody holds it back");
-    while heard < lines {
-        peer.send(&format!("GOT {heard}"));
-        peer.expect(&text);
-        heard += 1;
-    }
-    peer.expect("/SAIR");
-    peer.send("BYE quit");
-    writing.join().unwrap();
-    assert_eq!(process.finish(), Some(0), "(left: came)");
 }
 
 #[test]

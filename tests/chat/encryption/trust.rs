@@ -242,3 +242,27 @@ fn a_server_that_stays_silent_is_told_within_ten_seconds_encrypted_or_not() {
         "expected: ten seconds\n    came: {took:?}"
     );
 }
+
+#[test]
+fn whoever_comes_back_demands_the_key_of_before_also_where_none_is_checked() {
+    let folder = Folder::new();
+    let start = |state: &str, bind: &str| sealed_server(&folder.path(state), &["--bind", bind]);
+    let server = start("state", "127.0.0.1:0");
+    let (address, key) = (server.address, fingerprint_of(&server));
+    let flags = ["--username", "ana", "--reconnect", "30"];
+    let mut ana = Process::spawn(&mut client_of(address, &flags));
+    ana.stdout.wait_for("Hello, ana");
+    drop(server);
+    ana.wait_for("trying again");
+    let server = start("state", &address.to_string());
+    ana.stdout.wait_for("Back after");
+    drop(server);
+    ana.wait_for("trying again");
+    let server = start("another", &address.to_string());
+    let words = ana.last_words(1);
+    let last = words.lines().last().unwrap();
+    for key in [key, fingerprint_of(&server)] {
+        assert!(last.contains(&key), "expected: {key}\n    came: {words}");
+    }
+    assert!(!server.log().contains("joined"), "{}", server.log());
+}
