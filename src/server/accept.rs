@@ -22,6 +22,11 @@ const EPISODE: Duration = Duration::from_secs(1);
 /// A session needs little; what it touches of this stays resident.
 const STACK: usize = 256 * 1024;
 
+/// More than four times as much, so that no session is given a stack in which somebody has shaken
+/// hands: glibc keeps those of ended threads, each with 16 KiB resident, for the next that asks for
+/// as much or for a quarter. It also keeps fewer of the large ones.
+const HANDSHAKE_STACK: usize = 5 * STACK;
+
 /// From the listener to a thread for each client.
 impl Server {
     /// Says that a client cannot be taken in; once an episode.
@@ -76,7 +81,7 @@ impl Server {
                 return Ok(());
             }
         };
-        self.spawn(&connection.clone(), scope, move || {
+        self.spawn(&connection.clone(), scope, HANDSHAKE_STACK, move || {
             self.let_in(scope, connection, admission)
         })
     }
@@ -86,6 +91,7 @@ impl Server {
         &'scope self,
         connection: &Arc<Connection>,
         scope: &'scope Scope<'scope, '_>,
+        stack: usize,
         serve: impl FnOnce() + Send + 'scope,
     ) -> io::Result<()> {
         let peer = connection.peer();
@@ -96,7 +102,7 @@ impl Server {
             }
         };
         let spawned = thread::Builder::new()
-            .stack_size(STACK)
+            .stack_size(stack)
             .spawn_scoped(scope, guarded);
         spawned
             .map(drop)
@@ -128,7 +134,7 @@ impl Server {
             Ok(Entrance::Sealed) => {
                 let theirs = connection.clone();
                 let serve = move || self.serve(theirs, admission, Entrance::Sealed, deadline);
-                if let Err(error) = self.spawn(&connection, scope, serve) {
+                if let Err(error) = self.spawn(&connection, scope, STACK, serve) {
                     self.complain(&error);
                 }
             }
