@@ -19,7 +19,8 @@ use crate::protocol::Farewell;
 /// How long accepting has to have gone well before a failure is told again.
 const EPISODE: Duration = Duration::from_secs(1);
 
-/// A session needs little; what it touches of this stays resident.
+/// A session needs little; what it touches of this stays resident. So that it touches little, what
+/// a session does is not inlined into one frame with room for all of it.
 const STACK: usize = 256 * 1024;
 
 /// More than four times as much, so that no session is given a stack in which somebody has shaken

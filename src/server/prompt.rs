@@ -117,6 +117,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Seats whoever gave this name, or says why not.
+    #[inline(never)]
     fn join(&self, name: Username) -> Result<Result<Session, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         let id = server.registry.new_seat(self.wants_session);
@@ -139,6 +140,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Goes on with a session behind `after`, or says why not.
+    #[inline(never)]
     fn resume(&self, token: Token, after: Stamp) -> Result<Result<Session, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         self.pause(server.sessions.pace(token))?;
@@ -168,6 +170,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// What the next lines ask for, or what is wrong with them. Answers questions meanwhile, at the
     /// pace of those who talk.
+    #[inline(never)]
     fn read_wanted(&mut self) -> Result<Result<Wanted, Event<'static>>, NotIn> {
         loop {
             let typed = match self.client.lines.next_line() {
