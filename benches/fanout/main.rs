@@ -2,7 +2,7 @@
 //! byte they are sent, and prints a table.
 //!
 //! ```text
-//! cargo bench                  the whole table, in three minutes on two cores (Linux)
+//! cargo bench                  the whole table, in two to three minutes on two cores (Linux)
 //! cargo bench -- --quick       a rough one in seconds
 //! cargo bench -- --full        with 10,000 clients at rest as well, plain and encrypted
 //! cargo bench -- --one-cpu     what one processor carries: the server on the first, all else beside it
