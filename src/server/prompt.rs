@@ -221,7 +221,8 @@ impl<'a, 'c> Prompt<'a, 'c> {
     /// Reads more of what a client says who is not in the room.
     fn read(&mut self) -> Result<(), NotIn> {
         match self.client.fill() {
-            Ok(0) if !self.client.lines.has_rest() => Err(NotIn::Gone),
+            // Where a session is wanted, half a name is none.
+            Ok(0) if self.wants_session || !self.client.lines.has_rest() => Err(NotIn::Gone),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 Err(NotIn::Refused(Farewell::HandshakeTimeout))
