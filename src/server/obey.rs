@@ -31,8 +31,10 @@ impl Session {
         let mut now = Instant::now();
         let goes_on = loop {
             let Some(line) = lines.next_line() else {
+                self.is_last_open &= lines.is_skipping();
                 break true;
             };
+            self.is_last_open = false;
             #[cfg(test)]
             assert_ne!(line, Ok("/panic"), "a test wants to see a session fail");
             if self.bucket.is_full(now) {
@@ -45,7 +47,7 @@ impl Session {
                     self.told_to_slow_down = true;
                     outbox.answer(self.seat.id(), &slow_down(server.options.rate));
                 }
-                self.post(server, &mut outbox, self.lines);
+                self.post(server, &mut outbox);
                 if !connection.pause(wait) {
                     break false;
                 }
@@ -63,15 +65,14 @@ impl Session {
                 break false;
             }
             self.lines += 1;
+            self.is_last_open = lines.is_skipping();
             self.bucket
                 .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);
             if outbox.size >= FULL {
-                let counted = self.lines - u64::from(lines.is_skipping());
-                self.post(server, &mut outbox, counted);
+                self.post(server, &mut outbox);
             }
         };
-        let counted = self.counted(client);
-        self.post(client.server, &mut outbox, counted);
+        self.post(client.server, &mut outbox);
         goes_on && !client.connection.state().is_over()
     }
 
@@ -127,8 +128,9 @@ impl Session {
         true
     }
 
-    /// Posts what was collected, and that so many lines of a session have come with it.
-    fn post(&mut self, server: &Server, outbox: &mut Outbox, lines: u64) {
+    /// Posts what was collected, and how many lines of a session have taken effect with it.
+    fn post(&mut self, server: &Server, outbox: &mut Outbox) {
+        let lines = self.counted();
         if self.token.is_some() && lines > self.told {
             self.told = lines;
             outbox.answer(self.seat.id(), &Event::Got(lines));

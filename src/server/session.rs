@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use log::debug;
 
 use super::Server;
@@ -34,8 +34,10 @@ pub struct Client<'a> {
 pub struct Session {
     pub seat: Seat,
     pub token: Option<Token>,
-    /// How many lines have come, and how many of them it was told of.
+    /// How many lines have taken effect, whether the last of them still has no end, for it is too
+    /// long, and how many it was told of.
     pub lines: u64,
+    pub(super) is_last_open: bool,
     pub(super) told: u64,
     pub(super) bucket: TokenBucket,
     pub(super) told_to_slow_down: bool,
@@ -102,6 +104,7 @@ impl Session {
             seat,
             token,
             lines: 0,
+            is_last_open: false,
             told: 0,
             bucket,
             told_to_slow_down: false,
@@ -154,15 +157,13 @@ impl Session {
             server.sessions.end(|other, _| other == seat);
             return None;
         }
-        self.lines = self.counted(client);
+        self.lines = self.counted();
+        self.is_last_open = false;
         let now = Timestamp::now();
-        let unread_since = match ended.is_err() || state == State::Broken {
-            // So long it may have been broken.
-            true => now
-                .saturating_sub(
-                    SignedDuration::try_from(server.options.keepalive).unwrap_or_default(),
-                )
-                .unwrap_or(now),
+        let may_be_unread = ended.is_err() || matches!(state, State::Broken | State::Slow);
+        let unread_since = match may_be_unread {
+            // So long the client may have been unable to read, or unwilling.
+            true => now - server.options.keepalive,
             false => now,
         };
         server
@@ -172,8 +173,8 @@ impl Session {
         Some(token)
     }
 
-    /// How many lines have come whole.
-    pub fn counted(&self, client: &Client) -> u64 {
-        self.lines - u64::from(client.lines.is_skipping())
+    /// How many lines with an end have taken effect.
+    pub fn counted(&self) -> u64 {
+        self.lines - u64::from(self.is_last_open)
     }
 }
