@@ -53,7 +53,7 @@ pub struct Replay {
 }
 
 impl Backlog {
-    /// Keeps a whole line. Stamps MUST grow.
+    /// Keeps a whole line. A stamp MUST NOT be smaller than the one before.
     pub fn keep(&mut self, stamp: Stamp, audience: Audience, line: &str) {
         let line = Line {
             stamp,
@@ -103,9 +103,11 @@ impl Backlog {
 
     /// Who has written to `seat` privately since `then`, each once.
     pub fn authors_to(&self, seat: SeatId, then: Timestamp) -> Vec<SeatId> {
+        // Stamps have no nanoseconds.
+        let then = Stamp::FIRST.next(then);
         let lines = self.lines.iter().rev();
         let mut authors = Vec::new();
-        for line in lines.take_while(|line| line.stamp.time() >= then) {
+        for line in lines.take_while(|line| line.stamp >= then) {
             if let Audience::Private { to, from } = line.audience
                 && to == seat
                 && from != seat
@@ -157,8 +159,37 @@ fn write<'a>(latest_first: impl Iterator<Item = &'a Line>, most: usize) -> (Stri
     let mut stamps = StampWriter::default();
     let mut lines = String::new();
     for line in fitting.iter().rev() {
-        stamps.write(line.stamp, &mut lines);
+        // As everywhere, what is for people alone to read has none.
+        if !line.text.starts_with("INFO ") {
+            stamps.write(line.stamp, &mut lines);
+        }
         lines.push_str(&line.text);
     }
     (lines, fitting.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn seat(number: u64) -> SeatId {
+        SeatId {
+            number,
+            has_session: true,
+        }
+    }
+
+    #[test]
+    fn a_private_line_of_the_very_moment_in_which_somebody_is_gone_counts_as_unread() {
+        let now: Timestamp = "2026-11-25T22:08:30.123456789Z".parse().unwrap();
+        let (ana, bia) = (seat(1), seat(2));
+        let mut backlog = Backlog::default();
+        let private = Audience::Private { to: ana, from: bia };
+        backlog.keep(Stamp::FIRST.next(now), private, "PRIV bia ana psst\n");
+        assert_eq!(backlog.authors_to(ana, now), [bia]);
+        let later = now + Duration::from_micros(1);
+        assert_eq!(backlog.authors_to(ana, later), []);
+    }
 }

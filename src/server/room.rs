@@ -62,8 +62,6 @@ struct Person {
     since: Timestamp,
     /// From when on nobody reads what they are told, if so.
     gone: Option<Timestamp>,
-    /// What they are to be told when they are back.
-    notices: String,
     is_operator: bool,
 }
 
@@ -192,7 +190,6 @@ impl Room {
             peer,
             since,
             gone: None,
-            notices: String::new(),
             is_operator: false,
         };
         self.people.insert(seat, person);

@@ -5,7 +5,7 @@ use log::info;
 
 use super::{Room, Unfulfilled};
 use crate::protocol::{Event, Text, Username};
-use crate::server::backlog::Replay;
+use crate::server::backlog::{Audience, Replay};
 use crate::server::post::{Newcomer, Resumption, SeatId, line};
 
 /// What becomes of sessions whose connection breaks. The room hears nothing of those that go on in
@@ -60,7 +60,6 @@ impl Room {
         };
         person.gone = None;
         let resumed = Event::Resumed(person.name.clone(), people, lines);
-        let notices = std::mem::take(&mut person.notices);
         let most = self.rules.most_replayed;
         let Replay { lines, missed } = self.backlog.replay(seat, after, most);
         self.turn.answer(seat, &line(&resumed));
@@ -68,7 +67,6 @@ impl Room {
             self.turn.answer(seat, &line(&Event::Missed(missed)));
         }
         self.turn.answer(seat, &lines);
-        self.turn.answer(seat, &notices);
     }
 
     /// Tells a newcomer the last of what was said.
@@ -83,17 +81,19 @@ impl Room {
     }
 
     /// Tells those who have written privately to `name`, who is gone for good since then, that it may
-    /// not have been read. Whoever is away is told on coming back.
+    /// not have been read. Whoever is away is told on coming back, with what they missed.
     pub(super) fn tell_authors(&mut self, seat: SeatId, name: &Username, gone: Timestamp) {
         let text = format!("{name} is gone, and may not have read what you last wrote privately");
         let notice = line(&Event::Info(Text::new(&text)));
         for author in self.backlog.authors_to(seat, gone) {
-            self.answer(author, &notice);
-            match self.people.get_mut(&author) {
-                Some(person) if person.gone.is_some() && author.has_session => {
-                    person.notices += &notice;
-                }
-                _ => {}
+            if self.is_there(author) {
+                self.answer(author, &notice);
+            } else if author.has_session {
+                let audience = Audience::Private {
+                    to: author,
+                    from: author,
+                };
+                self.backlog.keep(self.last, audience, &notice);
             }
         }
     }

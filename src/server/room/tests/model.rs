@@ -20,7 +20,6 @@ pub struct Model {
 pub struct Member {
     pub name: Username,
     pub gone: Option<Timestamp>,
-    pub notices: String,
 }
 
 impl Model {
@@ -75,7 +74,6 @@ impl Model {
         let member = Member {
             name: name.clone(),
             gone: None,
-            notices: String::new(),
         };
         self.here.insert(seat, member);
         self.heard.entry(seat).or_default();
@@ -86,7 +84,6 @@ impl Model {
         let people = self.here.len();
         let member = self.here.get_mut(&seat).unwrap();
         member.gone = None;
-        let notices = mem::take(&mut member.notices);
         let resumed = format!("RESUMED {} {people} {lines}\n", member.name);
         self.tell(seat, &resumed);
         let after = self.positions.get(&seat).copied().unwrap_or_default();
@@ -96,11 +93,14 @@ impl Model {
                 Audience::AllBut(author) => seat != author,
                 Audience::Private { to, from } => seat == to || seat == from,
             };
-            if stamp > after && is_theirs {
-                self.tell_stamped(seat, stamp, &line);
+            if stamp <= after || !is_theirs {
+                continue;
+            }
+            match line.starts_with("INFO ") {
+                true => self.tell(seat, &line),
+                false => self.tell_stamped(seat, stamp, &line),
             }
         }
-        self.tell(seat, &notices);
     }
 
     fn leave(&mut self, seat: SeatId, reason: &str) {
@@ -124,10 +124,15 @@ impl Model {
             let notice = format!(
                 "INFO {name} is gone, and may not have read what you last wrote privately\n"
             );
-            match self.here.get_mut(&author) {
-                Some(away) if away.gone.is_some() && author.has_session => away.notices += &notice,
-                Some(_) => self.tell(author, &notice),
-                None => {}
+            let is_there = |author| self.here.get(&author).is_some_and(|m| m.gone.is_none());
+            if is_there(author) {
+                self.tell(author, &notice);
+            } else if author.has_session {
+                let audience = Audience::Private {
+                    to: author,
+                    from: author,
+                };
+                self.log.push((self.last, audience, notice));
             }
         }
     }
