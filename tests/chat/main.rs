@@ -38,6 +38,7 @@ mod prompt;
 mod protocol;
 mod requirements;
 mod running;
+mod sessions;
 mod support;
 mod terminal;
 mod terminal_ends;

@@ -15,10 +15,10 @@ mod saving;
 mod secret;
 
 /// An empty folder of its own; gone when dropped.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    pub fn new() -> Folder {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("chat-operator-{}-{number}", id()));
@@ -44,7 +44,7 @@ impl Folder {
 
     /// A server that keeps things in here.
     #[track_caller]
-    fn server(&self, flags: &[&str]) -> Server {
+    pub fn server(&self, flags: &[&str]) -> Server {
         let state_dir = ["--state-dir", self.0.to_str().unwrap()];
         Server::start(&[&state_dir, flags].concat())
     }

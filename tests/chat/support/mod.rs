@@ -4,6 +4,7 @@
 //! shows what was expected beside what came.
 
 pub mod client;
+mod member;
 pub mod network;
 mod peer;
 mod process;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::{Strategy, TestCaseError};
 use proptest::test_runner::TestRunner;
 
+pub use member::Member;
 pub use peer::{Peer, Wire, expect_farewell};
 pub use process::{Output, Process, behind};
 pub use server::{Server, Setup};

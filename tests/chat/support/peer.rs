@@ -1,7 +1,7 @@
 //! A connection without a client program, as `nc` makes one.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -53,6 +53,12 @@ impl Wire {
     pub fn half_close(&self) -> io::Result<()> {
         self.stream.finish();
         Ok(())
+    }
+
+    /// Ends it at this side, and frees whoever is blocked in a read.
+    pub fn hang_up(&self) {
+        // It fails for one that has ended already.
+        let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 
     /// Lets it end in a reset, as a machine does that was switched off and on again.
@@ -161,6 +167,22 @@ impl Peer {
                 Some(text.to_owned())
             }
             Err(error) => panic!("no line within {DEADLINE:?}: {error}"),
+        }
+    }
+
+    /// The next whole line; `None` when the connection has ended or is broken, perhaps in the middle
+    /// of one.
+    #[track_caller]
+    pub fn whole_line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.reader.read_until(b'\n', &mut line) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("no line within {DEADLINE:?}")
+            }
+            Ok(_) if line.pop() == Some(b'\n') => {
+                Some(String::from_utf8(line).expect("the server sends UTF-8"))
+            }
+            _ => None,
         }
     }
 

@@ -79,11 +79,15 @@ impl Proxy {
         open.for_each(|link| link.break_off(by));
     }
 
+    /// How many connections have been broken since it was started.
+    pub fn breaks(&self) -> usize {
+        self.state.broken.load(Ordering::Acquire)
+    }
+
     /// Waits until so many connections have been broken since it was started.
     #[track_caller]
     pub fn wait_for_breaks(&self, count: usize) {
-        let broken = || self.state.broken.load(Ordering::Acquire);
-        wait_until(&format!("{count} are broken"), || broken() >= count);
+        wait_until(&format!("{count} are broken"), || self.breaks() >= count);
     }
 }
 

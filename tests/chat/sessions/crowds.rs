@@ -1,0 +1,100 @@
+//! More sessions than are kept, and many that come back at once.
+
+use std::thread;
+
+use crate::support::{Member, Server};
+
+/// So many in the room, of whom so many have one address.
+#[track_caller]
+fn enter_from(server: &Server, people: u8, of_one: u8) -> Vec<Member> {
+    let from = |n| [127, 0, 1 + n / of_one, 1];
+    (0..people)
+        .map(|n| Member::enter(server.connect_from(from(n)), &format!("p{n}")))
+        .collect()
+}
+
+#[test]
+fn of_one_address_sixteen_are_held_and_whoever_is_one_too_many_leaves_at_once() {
+    let server = Server::start(&[]);
+    let mut members = enter_from(&server, 20, 18);
+    let mut bia = server.join("bia");
+    members.iter_mut().for_each(|one| one.go_away(&server));
+    assert_eq!(
+        bia.sync(),
+        ["LEAVE p16 lost", "LEAVE p17 lost"],
+        "the others have another address (left: came)"
+    );
+    // Where one has come back there is room for another.
+    members[3].come_back(server.connect_from([127, 0, 1, 1]));
+    members[16].come_back(server.connect_from([127, 0, 1, 1]));
+    bia.expect("JOIN p16");
+    members[16].go_away(&server);
+    assert_eq!(bia.sync(), [""; 0], "(left: came)");
+}
+
+#[test]
+fn of_all_256_are_held() {
+    const PEOPLE: usize = 270;
+    let mut server = Server::start(&["--hold", "3600"]);
+    let mut bia = server.join("bia");
+    let enter = |n: usize| {
+        let from = server.connect_from([127, 0, (n / 16) as u8, 1]);
+        Member::enter(from, &format!("p{n}"))
+    };
+    let mut members: Vec<_> = (0..PEOPLE).map(enter).collect();
+    bia.wait_for(&format!("JOIN p{}", PEOPLE - 1));
+    members.iter_mut().for_each(|one| one.go_away(&server));
+    let left: Vec<_> = (256..PEOPLE).map(|n| format!("LEAVE p{n} lost")).collect();
+    assert_eq!(bia.sync(), left, "(left: came)");
+    assert_eq!(resume_at_once(&server, &mut members[..256]), 256);
+    assert_eq!(bia.sync(), [""; 0], "(left: came)");
+
+    // Nobody waits for them, held or not.
+    members
+        .iter_mut()
+        .take(200)
+        .for_each(|one| one.go_away(&server));
+    server.shut_down(|| drop(members));
+}
+
+/// All come back in the same moment, whatever became of their connections; returns how many do.
+fn resume_at_once(server: &Server, members: &mut [Member]) -> usize {
+    let peers: Vec<_> = members.iter().map(|_| server.connect()).collect();
+    let each = members.len().div_ceil(16);
+    let mut peers = peers.into_iter();
+    thread::scope(|scope| {
+        let crowds: Vec<_> = members
+            .chunks_mut(each)
+            .map(|crowd| {
+                let peers: Vec<_> = peers.by_ref().take(crowd.len()).collect();
+                scope.spawn(move || {
+                    let back = crowd.iter_mut().zip(peers);
+                    back.filter_map(|(member, peer)| member.try_to_come_back(peer))
+                        .count()
+                })
+            })
+            .collect();
+        crowds.into_iter().map(|crowd| crowd.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn three_hundred_take_their_sessions_over_at_once_and_the_room_hears_nothing() {
+    // With CHAT_STORM=1000, as many as the design speaks of.
+    let people = std::env::var("CHAT_STORM").map_or(300, |people| people.parse().unwrap());
+    let server = Server::start(&["--max-clients", "10000"]);
+    let mut bia = server.join("bia");
+    let enter = |n: usize| Member::enter(server.connect(), &format!("p{n}"));
+    let mut members: Vec<_> = (0..people).map(enter).collect();
+    bia.wait_for(&format!("JOIN p{}", people - 1));
+    assert_eq!(resume_at_once(&server, &mut members), people);
+    bia.send("/quem\nhello");
+    let told = bia.sync();
+    let is_list = |line: &String| line.starts_with(&format!("USERS {} ", people + 1));
+    assert!(told.iter().all(is_list), "{told:?}");
+    for member in &mut members {
+        member.wait_for("MSG bia hello");
+        let mut old = member.old.take().unwrap();
+        assert_eq!(old.rest().last().map(String::as_str), Some("BYE replaced"));
+    }
+}

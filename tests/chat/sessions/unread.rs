@@ -1,0 +1,112 @@
+//! Whoever wrote privately to somebody who is gone for good is told that it may not have been read.
+
+use std::io::Write;
+
+use super::enter;
+use crate::support::{Member, Server, wait_until};
+
+const WARNING: &str = "INFO ana is gone, and may not have read what you last wrote privately";
+
+#[test]
+fn each_author_of_private_lines_that_nobody_fetched_is_told_once() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut ana = enter(&server, "ana");
+    let mut bia = server.join("bia");
+    let mut caio = enter(&server, "caio");
+    let mut dora = server.join("dora");
+    ana.go_away(&server);
+    bia.send("/msg ana one\n/msg ana two");
+    caio.send("/msg ana three");
+    dora.send("/msg bia four\nto all");
+    bia.wait_for("LEAVE ana lost");
+    bia.expect(WARNING);
+    caio.wait_for("LEAVE ana lost");
+    caio.expect(WARNING);
+    dora.wait_for("LEAVE ana lost");
+    for told in [bia.sync(), caio.sync(), dora.sync()] {
+        assert_eq!(told, [""; 0], "once, and nobody else (left: came)");
+    }
+}
+
+#[test]
+fn nobody_is_told_of_what_was_fetched() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut bia = server.join("bia");
+    let mut ana = enter(&server, "ana");
+    ana.go_away(&server);
+    bia.send("/msg ana psst");
+    bia.wait_for("PRIV bia ana psst");
+    ana.come_back(server.connect());
+    ana.expect("PRIV bia ana psst");
+    ana.go_away(&server);
+    bia.expect("LEAVE ana lost");
+    assert_eq!(bia.sync(), [""; 0], "(left: came)");
+}
+
+#[test]
+fn an_author_who_is_away_meanwhile_is_told_on_coming_back() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut ana = enter(&server, "ana");
+    let mut bia = enter(&server, "bia");
+    ana.go_away(&server);
+    bia.send("/msg ana psst");
+    bia.sync();
+    bia.go_away(&server);
+    server.process.wait_for("ana left: lost");
+    // Whether their own time is up too makes no difference.
+    bia.come_back(server.connect());
+    assert_eq!(bia.sync(), ["LEAVE ana lost", WARNING], "(left: came)");
+    bia.go_away(&server);
+    bia.come_back(server.connect());
+    assert_eq!(bia.sync(), [""; 0], "once (left: came)");
+}
+
+#[test]
+fn an_author_who_has_left_before_is_told_on_coming_back() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut bia = enter(&server, "bia");
+    let ana = enter(&server, "ana");
+    bia.expect("JOIN ana");
+    bia.send("/msg ana psst");
+    bia.sync();
+    bia.go_away(&server);
+    server.process.wait_for("bia left: lost");
+    // It broke, so that nobody knows what has arrived.
+    ana.peer.reset();
+    server.process.wait_for("ana left: lost");
+    bia.come_back(server.connect());
+    assert_eq!(bia.sync(), ["LEAVE ana lost", WARNING], "(left: came)");
+}
+
+#[test]
+fn a_private_line_that_a_broken_connection_has_swallowed_counts_as_unread() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut bia = server.join("bia");
+    let ana = enter(&server, "ana");
+    bia.expect("JOIN ana");
+    bia.send("/msg ana psst");
+    bia.expect("PRIV bia ana psst");
+    let Member { peer, .. } = ana;
+    peer.reset();
+    bia.expect("LEAVE ana lost");
+    bia.expect(WARNING);
+}
+
+#[test]
+fn a_private_line_that_a_slow_reader_has_not_read_counts_as_unread() {
+    let server = Server::start(&["--hold", "1", "--send-buffer", "16"]);
+    let mut bia = server.join("bia");
+    let _ana = enter(&server, "ana");
+    bia.expect("JOIN ana");
+    // It waits in some buffer, and is thrown away with it.
+    bia.send("/msg ana psst");
+    bia.expect("PRIV bia ana psst");
+    let padding = "x".repeat(4000);
+    let is_held = || {
+        let _ = bia.wire.write_all(format!("{padding}\n").as_bytes());
+        server.log().contains("ana is held")
+    };
+    wait_until("ana does not read", is_held);
+    bia.expect("LEAVE ana slow");
+    bia.expect(WARNING);
+}
