@@ -34,10 +34,11 @@ pub struct Client<'a> {
 pub struct Session {
     pub seat: Seat,
     pub token: Option<Token>,
-    /// How many lines have taken effect, whether the last of them still has no end, for it is too
-    /// long, and how many it was told of.
+    /// How many lines have taken effect.
     pub lines: u64,
+    /// Whether the last of them, which is too long, has no end yet.
     pub(super) is_last_open: bool,
+    /// How many lines it was told of.
     pub(super) told: u64,
     pub(super) bucket: TokenBucket,
     pub(super) told_to_slow_down: bool,

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::mem;
 
 use super::{HISTORY, Heard, token};
 use crate::server::post::SentOff;
