@@ -34,7 +34,7 @@ pub enum Audience {
 pub struct Backlog {
     lines: VecDeque<Line>,
     size: usize,
-    /// Public lines that are no longer kept.
+    /// Of lines that are no longer kept.
     forgotten: VecDeque<(Stamp, Audience)>,
 }
 
@@ -50,6 +50,8 @@ pub struct Replay {
     pub lines: String,
     /// How many public ones there were at least before these.
     pub missed: u64,
+    /// Who wrote private ones before these since `seat` was gone, each once.
+    pub unread: Vec<SeatId>,
 }
 
 impl Backlog {
@@ -66,9 +68,7 @@ impl Backlog {
             && let Some(oldest) = self.lines.pop_front()
         {
             self.size -= oldest.size();
-            if oldest.is_public() {
-                self.forgotten.push_back((oldest.stamp, oldest.audience));
-            }
+            self.forgotten.push_back((oldest.stamp, oldest.audience));
             if self.forgotten.len() > COUNTED {
                 self.forgotten.pop_front();
             }
@@ -82,42 +82,68 @@ impl Backlog {
         write(said, most).0
     }
 
-    /// What `seat` has to hear of what came after `after`: the last of it, in at most `most` bytes.
-    pub fn replay(&self, seat: SeatId, after: Stamp, most: usize) -> Replay {
+    /// What `seat`, who was `gone` since then, has to hear of what came after `after`: the last of it,
+    /// in at most `most` bytes.
+    pub fn replay(
+        &self,
+        seat: SeatId,
+        gone: Option<Timestamp>,
+        after: Stamp,
+        most: usize,
+    ) -> Replay {
         let lines = self.lines.iter().rev();
         let theirs: Vec<&Line> = lines
             .take_while(|line| line.stamp > after)
             .filter(|line| line.audience.has(seat))
             .collect();
         let (lines, written) = write(theirs.iter().copied(), most);
-        let too_many = theirs[written..].iter().filter(|line| line.is_public());
-        let forgotten = self.forgotten.iter().rev();
+        let forgotten = self.forgotten.iter().rev().copied();
         let forgotten = forgotten
             .take_while(|(stamp, _)| *stamp > after)
             .filter(|(_, audience)| audience.has(seat));
+        let too_many = theirs[written..].iter();
+        let untold: Vec<(Stamp, Audience)> = too_many
+            .map(|line| (line.stamp, line.audience))
+            .chain(forgotten)
+            .collect();
+        let missed = untold.iter().filter(|(_, audience)| audience.is_public());
         Replay {
             lines,
-            missed: (too_many.count() + forgotten.count()) as u64,
+            missed: missed.count() as u64,
+            unread: match gone {
+                Some(gone) => authors(untold.iter().copied(), seat, gone),
+                None => Vec::new(),
+            },
         }
     }
 
     /// Who has written to `seat` privately since `then`, each once.
     pub fn authors_to(&self, seat: SeatId, then: Timestamp) -> Vec<SeatId> {
-        // Stamps have no nanoseconds.
-        let then = Stamp::FIRST.next(then);
-        let lines = self.lines.iter().rev();
-        let mut authors = Vec::new();
-        for line in lines.take_while(|line| line.stamp >= then) {
-            if let Audience::Private { to, from } = line.audience
-                && to == seat
-                && from != seat
-                && !authors.contains(&from)
-            {
-                authors.push(from);
-            }
-        }
-        authors
+        let kept = self.lines.iter().rev();
+        let kept = kept.map(|line| (line.stamp, line.audience));
+        authors(kept.chain(self.forgotten.iter().rev().copied()), seat, then)
     }
+}
+
+/// Who else has written to `seat` privately since `then`, each once. The latest come first.
+fn authors(
+    latest_first: impl Iterator<Item = (Stamp, Audience)>,
+    seat: SeatId,
+    then: Timestamp,
+) -> Vec<SeatId> {
+    // Stamps have no nanoseconds.
+    let then = Stamp::FIRST.next(then);
+    let mut authors = Vec::new();
+    for (_, audience) in latest_first.take_while(|(stamp, _)| *stamp >= then) {
+        if let Audience::Private { to, from } = audience
+            && to == seat
+            && from != seat
+            && !authors.contains(&from)
+        {
+            authors.push(from);
+        }
+    }
+    authors
 }
 
 impl Audience {
@@ -128,6 +154,10 @@ impl Audience {
             Audience::Private { to, from } => to == seat || from == seat,
         }
     }
+
+    fn is_public(self) -> bool {
+        !matches!(self, Audience::Private { .. })
+    }
 }
 
 impl Line {
@@ -136,12 +166,9 @@ impl Line {
         size_of::<Line>() + self.text.len()
     }
 
-    fn is_public(&self) -> bool {
-        !matches!(self.audience, Audience::Private { .. })
-    }
-
     fn was_said_to_all(&self) -> bool {
-        self.is_public() && (self.text.starts_with("MSG ") || self.text.starts_with("ACT "))
+        self.audience.is_public()
+            && (self.text.starts_with("MSG ") || self.text.starts_with("ACT "))
     }
 }
 

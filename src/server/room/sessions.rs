@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use log::info;
 
 use super::{Room, Unfulfilled};
-use crate::protocol::{Event, Text, Username};
+use crate::protocol::{Event, Stamp, Text, Username};
 use crate::server::backlog::{Audience, Replay};
 use crate::server::post::{Newcomer, Resumption, SeatId, line};
 
@@ -58,15 +58,28 @@ impl Room {
         let Some(person) = self.people.get_mut(&seat) else {
             return;
         };
-        person.gone = None;
+        let gone = person.gone.take();
         let resumed = Event::Resumed(person.name.clone(), people, lines);
+        let text = format!(
+            "{} is back, and was not told all that you wrote privately",
+            person.name
+        );
         let most = self.rules.most_replayed;
-        let Replay { lines, missed } = self.backlog.replay(seat, after, most);
+        let replay = self.backlog.replay(seat, gone, after, most);
+        let Replay {
+            lines,
+            missed,
+            unread,
+        } = replay;
         self.turn.answer(seat, &line(&resumed));
         if missed > 0 {
             self.turn.answer(seat, &line(&Event::Missed(missed)));
         }
         self.turn.answer(seat, &lines);
+        if !unread.is_empty() {
+            let stamp = self.stamp();
+            self.warn(&unread, &text, stamp);
+        }
     }
 
     /// Tells a newcomer the last of what was said.
@@ -81,11 +94,18 @@ impl Room {
     }
 
     /// Tells those who have written privately to `name`, who is gone for good since then, that it may
-    /// not have been read. Whoever is away is told on coming back, with what they missed.
+    /// not have been read.
     pub(super) fn tell_authors(&mut self, seat: SeatId, name: &Username, gone: Timestamp) {
         let text = format!("{name} is gone, and may not have read what you last wrote privately");
-        let notice = line(&Event::Info(Text::new(&text)));
-        for author in self.backlog.authors_to(seat, gone) {
+        let authors = self.backlog.authors_to(seat, gone);
+        // Whoever has heard of the end has heard this.
+        self.warn(&authors, &text, self.last);
+    }
+
+    /// Tells each of them. Whoever is away is told on coming back from before this stamp.
+    fn warn(&mut self, authors: &[SeatId], text: &str, stamp: Stamp) {
+        let notice = line(&Event::Info(Text::new(text)));
+        for &author in authors {
             if self.is_there(author) {
                 self.answer(author, &notice);
             } else if author.has_session {
@@ -93,7 +113,7 @@ impl Room {
                     to: author,
                     from: author,
                 };
-                self.backlog.keep(self.last, audience, &notice);
+                self.backlog.keep(stamp, audience, &notice);
             }
         }
     }

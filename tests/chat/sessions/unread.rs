@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::enter;
-use crate::support::{Member, Server, wait_until};
+use crate::support::{Member, Peer, Server, wait_until};
 
 const WARNING: &str = "INFO ana is gone, and may not have read what you last wrote privately";
 
@@ -109,4 +109,58 @@ fn a_private_line_that_a_slow_reader_has_not_read_counts_as_unread() {
     wait_until("ana does not read", is_held);
     bia.expect("LEAVE ana slow");
     bia.expect(WARNING);
+}
+
+/// `ana` is away, and so many lines are said meanwhile after something private.
+#[track_caller]
+fn say_much_meanwhile(flags: &[&str], lines: usize) -> (Server, Member, Peer) {
+    let server = Server::start(flags);
+    let mut ana = enter(&server, "ana");
+    ana.go_away(&server);
+    let mut bia = server.join("bia");
+    bia.send("/msg ana psst");
+    let padding = "x".repeat(4000);
+    (0..lines).for_each(|_| bia.send(&padding));
+    (server, ana, bia)
+}
+
+#[test]
+fn a_private_line_that_is_too_long_ago_to_be_told_counts_as_unread() {
+    let told = "INFO ana is back, and was not told all that you wrote privately";
+    // It is still kept in the one, and no longer in the other.
+    for (send_buffer, lines) in [("16", 20), ("2048", 200)] {
+        let flags = ["--send-buffer", send_buffer];
+        let (server, mut ana, mut bia) = say_much_meanwhile(&flags, lines);
+        assert_eq!(bia.sync(), ["PRIV bia ana psst"], "(left: came)");
+        let last = ana.last;
+        ana.come_back(server.connect());
+        ana.sync();
+        assert_eq!(bia.sync(), [told], "(left: came)");
+        assert!(!ana.heard.iter().any(|line| line.contains("psst")));
+        // Whoever asks for it again was here meanwhile.
+        ana.last = last;
+        ana.come_back(server.connect());
+        assert_eq!(bia.sync(), [""; 0], "(left: came)");
+    }
+    let (_server, _ana, mut bia) = say_much_meanwhile(&["--hold", "3"], 200);
+    bia.wait_for("LEAVE ana lost");
+    bia.expect(WARNING);
+}
+
+#[test]
+fn an_author_who_is_away_while_that_is_found_out_is_told_on_coming_back() {
+    let server = Server::start(&["--send-buffer", "16"]);
+    let mut ana = enter(&server, "ana");
+    let mut bia = enter(&server, "bia");
+    ana.go_away(&server);
+    bia.send("/msg ana psst");
+    let padding = "x".repeat(4000);
+    bia.send_all(&[padding.as_str(); 20]);
+    bia.sync();
+    bia.go_away(&server);
+    ana.come_back(server.connect());
+    ana.sync();
+    bia.come_back(server.connect());
+    let told = "INFO ana is back, and was not told all that you wrote privately";
+    assert_eq!(bia.sync(), [told], "(left: came)");
 }
