@@ -58,7 +58,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// Asks for the password, and for a name until one is free, or for a session to go on with;
     /// within the limits of the door.
-    pub fn come_in(mut self) -> Result<Session, NotIn> {
+    pub fn come_in(mut self) -> Result<Box<Session>, NotIn> {
         if let Some(password) = &self.client.server.options.password {
             self.check(password)?;
         }
@@ -118,7 +118,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// Seats whoever gave this name, or says why not.
     #[inline(never)]
-    fn join(&self, name: Username) -> Result<Result<Session, Event<'static>>, NotIn> {
+    fn join(&self, name: Username) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         let id = server.registry.new_seat(self.wants_session);
         let token = match self.wants_session {
@@ -141,7 +141,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// Goes on with a session behind `after`, or says why not.
     #[inline(never)]
-    fn resume(&self, token: Token, after: Stamp) -> Result<Result<Session, Event<'static>>, NotIn> {
+    fn resume(&self, token: Token, after: Stamp) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         self.pause(server.sessions.pace(token))?;
         let mut session = match server.sessions.take(token, connection) {

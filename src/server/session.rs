@@ -100,8 +100,11 @@ impl Client<'_> {
 
 impl Session {
     /// Of whoever has taken this seat, and may say as much as `bucket` lets them.
-    pub fn new(seat: Seat, token: Option<Token>, bucket: TokenBucket) -> Self {
-        Session {
+    ///
+    /// Not on the stack, nor inlined: what a stack once took stays resident as long as its thread.
+    #[inline(never)]
+    pub fn new(seat: Seat, token: Option<Token>, bucket: TokenBucket) -> Box<Self> {
+        Box::new(Session {
             seat,
             token,
             lines: 0,
@@ -111,7 +114,7 @@ impl Session {
             told_to_slow_down: false,
             wrong_secrets: 0,
             addressee: None,
-        }
+        })
     }
 
     /// Obeys the client until it leaves, is sent off, or its connection breaks.
@@ -141,7 +144,7 @@ impl Session {
     /// Gives the seat back, or keeps it for one whose connection has ended by itself: then returns
     /// the token.
     #[inline(never)]
-    fn part(mut self, client: &Client, ended: io::Result<()>) -> Option<Token> {
+    fn part(mut self: Box<Self>, client: &Client, ended: io::Result<()>) -> Option<Token> {
         let Client {
             server, connection, ..
         } = client;

@@ -61,9 +61,9 @@ enum Place {
     /// With a thread, which may serve a connection.
     Busy(Option<Arc<Connection>>),
     /// Here, and its seat is kept until then.
-    Held { session: Session, until: Instant },
+    Held { session: Box<Session>, until: Instant },
     /// Here, since then, and its seat is free.
-    Left { session: Session, since: Instant },
+    Left { session: Box<Session>, since: Instant },
 }
 
 /// Why a session cannot be taken.
@@ -114,7 +114,7 @@ impl Sessions {
 
     /// Gives a session to the thread of `connection`. The one that still has it is sent off, with
     /// `BYE replaced`, and waited for until it has posted its last.
-    pub fn take(&self, token: Token, connection: &Arc<Connection>) -> Result<Session, NotTaken> {
+    pub fn take(&self, token: Token, connection: &Arc<Connection>) -> Result<Box<Session>, NotTaken> {
         let deadline = Instant::now() + TAKING_OVER;
         let mut known = lock(&self.known);
         known.forget_the_oldest();
@@ -145,7 +145,7 @@ impl Sessions {
 
     /// Lets go of a session whose connection has broken: holds it, or gives its seat back where too
     /// many are held. One that was ended meanwhile is gone.
-    pub fn release(&self, token: Token, mut session: Session) {
+    pub fn release(&self, token: Token, mut session: Box<Session>) {
         let mut known = lock(&self.known);
         let Known { entries, held, .. } = &mut *known;
         if let Some(entry) = entries.get_mut(&token) {
@@ -195,7 +195,7 @@ impl Sessions {
     }
 
     /// Keeps a session whose seat is free, unless it was ended. The oldest are forgotten.
-    pub fn remember(&self, token: Token, session: Session) {
+    pub fn remember(&self, token: Token, session: Box<Session>) {
         let mut known = lock(&self.known);
         let since = Instant::now();
         if let Some(entry) = known.entries.get_mut(&token) {
