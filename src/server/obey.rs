@@ -20,7 +20,6 @@ const USUAL_SIZE: usize = LINE_LIMIT + 512;
 
 impl Session {
     /// Does what the lines that came ask for; `false` when the client leaves or was sent off.
-    #[inline(never)]
     pub fn obey(&mut self, client: &mut Client) -> bool {
         let Client {
             server,

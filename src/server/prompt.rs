@@ -117,7 +117,6 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Seats whoever gave this name, or says why not.
-    #[inline(never)]
     fn join(&self, name: Username) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         let id = server.registry.new_seat(self.wants_session);
@@ -140,7 +139,6 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Goes on with a session behind `after`, or says why not.
-    #[inline(never)]
     fn resume(&self, token: Token, after: Stamp) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         self.pause(server.sessions.pace(token))?;
@@ -170,7 +168,6 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// What the next lines ask for, or what is wrong with them. Answers questions meanwhile, at the
     /// pace of those who talk.
-    #[inline(never)]
     fn read_wanted(&mut self) -> Result<Result<Wanted, Event<'static>>, NotIn> {
         loop {
             let typed = match self.client.lines.next_line() {

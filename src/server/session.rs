@@ -143,7 +143,6 @@ impl Session {
 
     /// Gives the seat back, or keeps it for one whose connection has ended by itself: then returns
     /// the token.
-    #[inline(never)]
     fn part(mut self: Box<Self>, client: &Client, ended: io::Result<()>) -> Option<Token> {
         let Client {
             server, connection, ..
