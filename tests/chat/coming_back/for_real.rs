@@ -1,6 +1,7 @@
 //! The same with the real server, and a proxy that breaks the connection to it.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,7 +9,7 @@ use std::thread;
 use crate::support::client::client_of;
 use crate::support::proxy::{Break, Cut, Proxy, Way};
 use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Process, Server};
+use crate::support::{Process, Server, wait_until};
 use nix::sys::signal::Signal;
 
 /// `ana` in a terminal, through `proxy`.
@@ -146,6 +147,12 @@ fn after_a_restart_of_the_server_one_comes_in_anew_and_is_told_what_may_be_lost(
     terminal.wait_for("<bruno> heard");
     // A stopped server takes what it is sent, and does nothing with it.
     server.process.signal(Signal::SIGSTOP);
+    wait_until("each of its threads has stopped", || {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.process.pid())).unwrap();
+        let mut states =
+            threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")));
+        states.all(|state| state.unwrap().contains(") T "))
+    });
     terminal.say("lost on the way");
     server.process.signal(Signal::SIGKILL);
     drop(server);

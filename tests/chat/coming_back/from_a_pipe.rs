@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::thread;
 
-use super::{client_for, let_back, let_in};
+use super::{client_for, let_back, let_in, stamp};
 use crate::support::client::Impostor;
 use crate::support::{Peer, Process};
+use nix::sys::signal::Signal;
 
 /// `ana` in the room, from a pipe.
 #[track_caller]
@@ -80,5 +81,31 @@ fn a_pipe_is_held_back_while_the_server_counts_nothing() {
     peer.expect("/SAIR");
     peer.send("BYE quit");
     writing.join().unwrap();
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn an_outage_in_which_nothing_waits_is_left_at_once() {
+    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    process.send("one");
+    peer.expect("one");
+    peer.send(&format!("GOT 1\n@{} MSG bruno heard", stamp(20)));
+    process.stdout.wait_for("heard");
+    drop(impostor);
+    drop(peer);
+    process.wait_for("trying again");
+    process.end_input();
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn a_signal_leaves_whatever_waits() {
+    let (impostor, mut process, peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    drop(impostor);
+    drop(peer);
+    process.wait_for("trying again");
+    process.send("one");
+    process.end_input();
+    process.signal(Signal::SIGINT);
     assert_eq!(process.finish(), Some(0), "(left: came)");
 }
