@@ -139,7 +139,11 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Goes on with a session behind `after`, or says why not.
-    fn resume(&self, token: Token, after: Stamp) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
+    fn resume(
+        &self,
+        token: Token,
+        after: Stamp,
+    ) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         self.pause(server.sessions.pace(token))?;
         let mut session = match server.sessions.take(token, connection) {

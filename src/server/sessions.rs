@@ -61,9 +61,15 @@ enum Place {
     /// With a thread, which may serve a connection.
     Busy(Option<Arc<Connection>>),
     /// Here, and its seat is kept until then.
-    Held { session: Box<Session>, until: Instant },
+    Held {
+        session: Box<Session>,
+        until: Instant,
+    },
     /// Here, since then, and its seat is free.
-    Left { session: Box<Session>, since: Instant },
+    Left {
+        session: Box<Session>,
+        since: Instant,
+    },
 }
 
 /// Why a session cannot be taken.
@@ -114,7 +120,11 @@ impl Sessions {
 
     /// Gives a session to the thread of `connection`. The one that still has it is sent off, with
     /// `BYE replaced`, and waited for until it has posted its last.
-    pub fn take(&self, token: Token, connection: &Arc<Connection>) -> Result<Box<Session>, NotTaken> {
+    pub fn take(
+        &self,
+        token: Token,
+        connection: &Arc<Connection>,
+    ) -> Result<Box<Session>, NotTaken> {
         let deadline = Instant::now() + TAKING_OVER;
         let mut known = lock(&self.known);
         known.forget_the_oldest();

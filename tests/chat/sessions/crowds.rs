@@ -1,8 +1,13 @@
 //! More sessions than are kept, and many that come back at once.
 
-use std::thread;
+use std::{env, thread};
 
 use crate::support::{Member, Peer, Server};
+
+/// How many take part; as many as `variable` says for a longer run.
+fn crowd(variable: &str, usually: usize) -> usize {
+    env::var(variable).map_or(usually, |people| people.parse().expect("a number"))
+}
 
 /// So many in the room, of whom so many have one address.
 #[track_caller]
@@ -35,21 +40,25 @@ fn of_one_address_sixteen_are_held_and_whoever_is_one_too_many_leaves_at_once() 
 }
 
 #[test]
-fn of_all_256_are_held() {
-    const PEOPLE: usize = 270;
+fn of_all_256_are_held_and_take_a_thread_each_and_no_connection() {
+    let people = crowd("CHAT_HELD", 270);
     let mut server = Server::start(&["--hold", "3600"]);
     let mut bia = server.join("bia");
-    let connect = |n: usize| server.connect_from([127, 0, (n / 16) as u8, 1]);
-    let enter = |n| Member::enter(connect(n), &format!("p{n}"));
-    let mut members: Vec<_> = (0..PEOPLE).map(enter).collect();
-    bia.wait_for(&format!("JOIN p{}", PEOPLE - 1));
-    for (n, member) in members.iter_mut().enumerate() {
+    bia.sync();
+    let (threads, files) = server.held();
+    let connect = |n: usize| server.connect_from([127, 1, (n / 16 / 256) as u8, (n / 16) as u8]);
+    let mut members = Vec::new();
+    for n in 0..people {
+        let mut member = Member::enter(connect(n), &format!("p{n}"));
+        bia.expect(&format!("JOIN p{n}"));
         member.go_away(&server);
-        if n >= 256 {
-            bia.expect(&format!("LEAVE p{n} lost"));
+        match n {
+            0..256 => members.push(member),
+            _ => bia.expect(&format!("LEAVE p{n} lost")),
         }
     }
-    assert_eq!(resume_at_once(&mut members[..256], connect), 256);
+    server.wait_until_held((threads + 256, files));
+    assert_eq!(resume_at_once(&mut members, connect), 256);
     assert_eq!(bia.sync(), [""; 0], "(left: came)");
 
     // Nobody waits for them, held or not.
@@ -82,9 +91,8 @@ fn resume_at_once(members: &mut [Member], connect: impl Fn(usize) -> Peer) -> us
 }
 
 #[test]
-fn three_hundred_take_their_sessions_over_at_once_and_the_room_hears_nothing() {
-    // With CHAT_STORM=1000, as many as the design speaks of.
-    let people = std::env::var("CHAT_STORM").map_or(300, |people| people.parse().unwrap());
+fn hundreds_take_their_sessions_over_at_once_and_the_room_hears_nothing() {
+    let people = crowd("CHAT_STORM", 300);
     let server = Server::start(&["--max-clients", "10000"]);
     let mut bia = server.join("bia");
     let enter = |n: usize| Member::enter(server.connect(), &format!("p{n}"));
