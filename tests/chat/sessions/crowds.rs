@@ -69,6 +69,24 @@ fn of_all_256_are_held_and_take_a_thread_each_and_no_connection() {
     server.shut_down(|| drop(members));
 }
 
+#[test]
+fn of_those_who_have_left_the_last_1024_are_remembered() {
+    let server = Server::start(&["--hold", "0"]);
+    let start = server.held();
+    let leave = |n| {
+        let mut member = Member::enter(server.connect(), &format!("p{n}"));
+        member.go_away(&server);
+        server.process.wait_for(&format!("p{n} left: lost"));
+        member
+    };
+    let mut members: Vec<_> = (0..1024 + 3).map(leave).collect();
+    server.wait_until_held(start);
+    // Two may have left in the same moment, so which of them was the first nobody knows.
+    let first = members.iter_mut().take(10);
+    let known = first.filter_map(|one| one.try_to_come_back(server.connect()));
+    assert_eq!(known.count(), 10 - 3, "(left: came)");
+}
+
 /// All come back in the same moment, whatever became of their connections; returns how many do.
 fn resume_at_once(members: &mut [Member], connect: impl Fn(usize) -> Peer) -> usize {
     let peers: Vec<_> = (0..members.len()).map(connect).collect();

@@ -107,6 +107,20 @@ fn an_operator_stays_one_and_sees_who_is_held() {
 }
 
 #[test]
+fn whoever_guesses_the_operators_secret_has_no_more_attempts_for_coming_back() {
+    let server = Server::start(&[]);
+    let mut ana = enter(&server, "ana");
+    ana.send_all(&["/op guess"; 4]);
+    ana.sync();
+    ana.go_away(&server);
+    ana.come_back(server.connect());
+    ana.send("/op guess");
+    ana.expect("ERR password-wrong");
+    ana.expect("BYE too-many-attempts");
+    expect_unknown(&server, &ana);
+}
+
+#[test]
 fn nobody_inherits_an_operator_with_the_name() {
     let server = Server::start(&["--hold", "1"]);
     let mut operator = enter(&server, "operator");

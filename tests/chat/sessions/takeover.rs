@@ -50,6 +50,19 @@ fn what_an_author_had_pending_who_is_held_back_is_said_once_and_in_order() {
 }
 
 #[test]
+fn what_may_be_said_at_once_is_not_more_for_coming_back() {
+    let server = Server::start(&["--rate", "1", "--burst", "30"]);
+    let mut ana = enter(&server, "ana");
+    // The question for a session was the first of thirty.
+    let lines = [""; 29];
+    ana.send_all(&lines);
+    ana.peer.wait_for("GOT 29");
+    ana.come_back(server.connect());
+    ana.send_all(&lines);
+    ana.expect_start("INFO you write faster");
+}
+
+#[test]
 fn whoever_floods_without_a_limit_is_taken_over_between_two_lines() {
     const LINES: usize = 20_000;
     let server = Server::start(&[]);
