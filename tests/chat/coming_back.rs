@@ -1,6 +1,7 @@
 //! When its connection breaks, the client comes back by itself, and nobody loses a line by that. The
 //! server is the test; with the real one, see `for_real`.
 
+mod cable;
 mod for_real;
 mod from_a_pipe;
 
