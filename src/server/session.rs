@@ -163,8 +163,8 @@ impl Session {
         self.lines = self.counted();
         self.is_last_open = false;
         let now = Timestamp::now();
-        let may_be_unread = ended.is_err() || matches!(state, State::Broken | State::Slow);
-        let unread_since = match may_be_unread {
+        let is_failed = matches!(state, State::Left | State::Broken | State::Slow);
+        let unread_since = match ended.is_err() || is_failed {
             // So long the client may have been unable to read, or unwilling.
             true => now - server.options.keepalive,
             false => now,

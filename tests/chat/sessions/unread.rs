@@ -93,6 +93,22 @@ fn a_private_line_that_a_broken_connection_has_swallowed_counts_as_unread() {
 }
 
 #[test]
+fn a_private_line_to_one_who_is_gone_and_whose_lines_still_wait_counts_as_unread() {
+    let server = Server::start(&["--hold", "1", "--rate", "2", "--burst", "3"]);
+    let mut bia = server.join("bia");
+    let mut ana = enter(&server, "ana");
+    ana.send_all(&["one", "two", "three", "four"]);
+    ana.expect_start("INFO you write faster");
+    // With all read, it closes as one does who has left in order.
+    assert_eq!(ana.any_line().as_deref(), Some("GOT 2"), "(left: came)");
+    drop(ana);
+    bia.send("/msg ana psst");
+    let before = bia.wait_for("LEAVE ana lost");
+    assert_eq!(before.last().map(String::as_str), Some("MSG ana four"));
+    bia.expect(WARNING);
+}
+
+#[test]
 fn a_private_line_that_a_slow_reader_has_not_read_counts_as_unread() {
     let server = Server::start(&["--hold", "1", "--send-buffer", "16"]);
     let mut bia = server.join("bia");
