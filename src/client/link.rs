@@ -1,5 +1,4 @@
 use std::io::{self, ErrorKind, Read};
-use std::mem;
 use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::connect::{ServerAddress, reach};
 use super::flood::Sent;
 use super::outbox::Line;
-use super::seat::{Leaving, Place, Seat};
+use super::seat::{Claim, Leaving, Place, Seat};
 use super::session::Session;
 use super::trust::{self, Trust};
 use super::{Ending, Problem, is_here};
@@ -117,12 +116,12 @@ impl Link {
         Ok(())
     }
 
-    /// Sends what waits in the outbox, as far as the kernel has space, and at the end that one leaves.
-    /// What is still on its way then will be counted, and that sends on.
+    /// Sends what waits in the outbox, as far as enough is not on its way, and behind all of it that one
+    /// leaves. What is on its way will be counted, and that sends on.
     fn send_on(&self, state: &mut State) {
         while let Some(line) = state.next_line() {
             let stream = &state.stream;
-            let line = state.sent.add(&line, stream.socket());
+            let line = format!("{line}\n");
             let sent = stream.send(line.as_bytes(), || Err(ErrorKind::WouldBlock.into()));
             state.is_broken = sent.is_err();
             if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
@@ -264,17 +263,20 @@ impl Link {
 }
 
 impl State {
-    /// The next line to be sent, as long as the kernel has space for one.
+    /// The next line to be sent, as long as not enough is on its way and the kernel has space for it.
     fn next_line(&mut self) -> Option<String> {
         let seat = self.seat.as_mut()?;
-        if seat.place != Place::Room || self.is_broken || !self.stream.has_space() {
+        let leaves = seat.leaving != Leaving::No && !self.has_left;
+        let is_all_sent = seat.outbox.is_sent() && !leaves;
+        if is_all_sent || seat.place != Place::Room || self.is_broken || !self.stream.has_space() {
             return None;
         }
-        if let Some(line) = seat.outbox.send_next() {
-            return Some(line.to_owned());
+        if !seat.outbox.is_sent() {
+            let counts = matches!(seat.claim, Claim::Session(_));
+            return seat.outbox.send_next(counts).map(str::to_owned);
         }
-        let leaves = seat.leaving != Leaving::No && !mem::replace(&mut self.has_left, true);
-        leaves.then(|| "/SAIR".to_owned())
+        self.has_left = true;
+        Some("/SAIR".to_owned())
     }
 }
 

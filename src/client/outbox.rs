@@ -4,6 +4,10 @@ use std::time::SystemTime;
 /// How many bytes of lines are kept, their line ends included: four of the longest pastes.
 pub const MOST_KEPT: usize = 1024 * 1024;
 
+/// How many bytes are on their way at most. A server that slows down a flood leaves what it has not read
+/// yet to its kernel; this little fits there, so that the connection never seems to stand still.
+const MOST_ON_THE_WAY: usize = 16 * 1024;
+
 /// What the server has not counted yet of what a person said, in the order it was typed.
 ///
 /// Both sides count the lines of a session, and only whole ones; so whatever breaks, a line that was
@@ -19,6 +23,8 @@ pub struct Outbox {
     sent: usize,
     /// How many of them were sent over any.
     tried: usize,
+    /// How many bytes were sent over this connection and not counted yet.
+    on_the_way: usize,
 }
 
 /// A line without its line end.
@@ -29,10 +35,17 @@ pub struct Line {
     pub typed: SystemTime,
 }
 
+impl Line {
+    /// How many it takes, with its line end.
+    fn bytes(&self) -> usize {
+        self.text.len() + 1
+    }
+}
+
 impl Outbox {
     /// Keeps `line` as the last; `false` when it is full.
     pub fn push(&mut self, line: Line) -> bool {
-        let bytes = self.bytes + line.text.len() + 1;
+        let bytes = self.bytes + line.bytes();
         let fits = bytes <= MOST_KEPT;
         if fits {
             self.bytes = bytes;
@@ -42,9 +55,14 @@ impl Outbox {
     }
 
     /// The next line to be sent over this connection, which counts as sent from now on, whatever
-    /// becomes of it.
-    pub fn send_next(&mut self) -> Option<&str> {
+    /// becomes of it. From a server that `counts`, the others are waited for when enough are on their way.
+    pub fn send_next(&mut self, counts: bool) -> Option<&str> {
         let line = self.lines.get(self.sent)?;
+        let on_the_way = self.on_the_way + line.bytes();
+        if counts && self.on_the_way > 0 && on_the_way > MOST_ON_THE_WAY {
+            return None;
+        }
+        self.on_the_way = on_the_way;
         self.sent += 1;
         self.tried = self.tried.max(self.sent);
         Some(&line.text)
@@ -56,10 +74,14 @@ impl Outbox {
         // A server cannot have counted what it was never sent.
         let gone = self.tried.min(news.try_into().unwrap_or(usize::MAX));
         self.counted += gone as u64;
-        self.sent = self.sent.saturating_sub(gone);
         self.tried -= gone;
-        let gone = self.lines.drain(..gone);
-        self.bytes -= gone.map(|line| line.text.len() + 1).sum::<usize>();
+        for line in self.lines.drain(..gone) {
+            self.bytes -= line.bytes();
+            if self.sent > 0 {
+                self.sent -= 1;
+                self.on_the_way -= line.bytes();
+            }
+        }
     }
 
     /// The session goes on over a new connection, where all lines but the `counted` are to be sent

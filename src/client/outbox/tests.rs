@@ -18,7 +18,7 @@ fn texts(lines: &[Line]) -> Vec<&str> {
 
 /// All that can be sent now.
 fn send_all(outbox: &mut Outbox) -> Vec<String> {
-    std::iter::from_fn(|| outbox.send_next().map(str::to_owned)).collect()
+    std::iter::from_fn(|| outbox.send_next(true).map(str::to_owned)).collect()
 }
 
 const LONG_AGO: SystemTime = SystemTime::UNIX_EPOCH;
@@ -44,8 +44,8 @@ fn what_is_older_than_two_minutes_comes_back_and_the_rest_keeps_its_order() {
     for (text, seconds) in [("counted", 0), ("old", 100), ("new", 301), ("newest", 400)] {
         outbox.push(line(text, seconds));
     }
-    outbox.send_next();
-    outbox.send_next();
+    outbox.send_next(true);
+    outbox.send_next(true);
     let since = SystemTime::UNIX_EPOCH + Duration::from_secs(300);
     assert_eq!(texts(&outbox.resume(1, since)), ["old"]);
     assert_eq!(send_all(&mut outbox), ["new", "newest"]);
@@ -62,7 +62,7 @@ fn a_new_session_is_told_nothing_of_what_may_have_been_said() {
     for text in ["a", "b", "c"] {
         outbox.push(line(text, 0));
     }
-    outbox.send_next();
+    outbox.send_next(true);
     outbox.resume(0, LONG_AGO);
     let (sent, unsent) = outbox.empty();
     assert_eq!((texts(&sent), texts(&unsent)), (vec!["a"], vec!["b", "c"]));
@@ -81,10 +81,31 @@ fn it_is_full_until_something_is_counted() {
         assert!(outbox.push(line(&text, 0)));
     }
     assert!(!outbox.push(line("", 0)));
-    outbox.send_next();
+    outbox.send_next(true);
     outbox.count(1);
     assert!(outbox.push(line(&text, 0)));
     assert!(!outbox.push(line("", 0)));
+}
+
+#[test]
+fn little_is_on_its_way_until_it_is_counted() {
+    let mut outbox = Outbox::default();
+    let text = "x".repeat(MOST_ON_THE_WAY / 4 - 1);
+    for _ in 0..10 {
+        outbox.push(line(&text, 0));
+    }
+    assert_eq!(send_all(&mut outbox).len(), 4);
+    outbox.count(1);
+    assert_eq!(send_all(&mut outbox).len(), 1);
+    // Over a new connection nothing is on its way.
+    outbox.resume(2, LONG_AGO);
+    assert_eq!(send_all(&mut outbox).len(), 4);
+    outbox.count(10);
+    assert_eq!(send_all(&mut outbox).len(), 4);
+    // A server that does not count would be waited for in vain.
+    outbox.push(line("", 0));
+    assert!(outbox.send_next(true).is_none());
+    assert!(outbox.send_next(false).is_some());
 }
 
 #[test]
@@ -92,7 +113,7 @@ fn a_server_that_counts_what_it_was_never_sent_makes_nothing_go_lost() {
     let mut outbox = Outbox::default();
     outbox.push(line("a", 0));
     outbox.push(line("b", 0));
-    outbox.send_next();
+    outbox.send_next(true);
     outbox.count(u64::MAX);
     outbox.resume(u64::MAX, LONG_AGO);
     assert_eq!(send_all(&mut outbox), ["b"]);
@@ -139,7 +160,7 @@ proptest! {
                     said += 1;
                 }
                 Step::Send(most) => {
-                    let sent = std::iter::from_fn(|| outbox.send_next().map(str::to_owned));
+                    let sent = std::iter::from_fn(|| outbox.send_next(true).map(str::to_owned));
                     on_the_way.extend(sent.take(most));
                 }
                 Step::Arrive(most) => {

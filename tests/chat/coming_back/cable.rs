@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::support::client::client_of;
 use crate::support::network::Network;
+use crate::support::terminal::{Terminal, XTERM};
 use crate::support::{Process, wait_until};
+use nix::sys::signal::Signal;
 
 #[test]
 fn a_cable_that_is_out_for_a_while_costs_nobody_a_line_and_the_room_sees_no_hiccup() {
@@ -79,4 +81,51 @@ fn a_cable_that_is_out_for_a_while_costs_nobody_a_line_and_the_room_sees_no_hicc
         !since.contains("left") && !since.contains("joined"),
         "{since}"
     );
+}
+
+#[test]
+fn who_has_no_cable_is_told_and_goes_on_typing_or_leaves() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let server = network.server(true, &["--keepalive", "3", "--hold", "120"]);
+    let flags = ["--username", "carla", "--reconnect", "120"];
+    let mut carla = Process::spawn(&mut network.on(1, &client_of(server.address, &flags)));
+    carla.stdout.wait_for("Hello, carla");
+    let mut bia = network.client(0, server.address, "bia");
+    let mut ana = client_of(server.address, &["--username", "ana"]);
+    let ana = Terminal::start(network.on(1, ana.envs([XTERM])), 24, 80);
+    ana.wait_for("here (3)");
+    bia.stdout.wait_for("ana joined");
+
+    network.cut(1);
+    for n in 0..100 {
+        bia.send(&format!("theirs {n}"));
+        ana.press(&format!("mine {n}\r"));
+    }
+    ana.press("half");
+    // The server has noticed long before.
+    ana.wait_for("trying again, Ctrl-C gives up.");
+    // Nobody answers who connects; that holds up no end.
+    carla.wait_for("trying again");
+    carla.signal(Signal::SIGINT);
+    assert_eq!(carla.finish(), Some(0), "(left: came)");
+
+    network.mend(1);
+    bia.stdout.wait_for("<ana> mine 99");
+    ana.wait_for("<bia> theirs 99");
+    ana.wait_for_input("half");
+    let heard = bia.stdout.so_far();
+    let heard = heard.lines().filter(|line| line.contains("ana"));
+    let mine = (0..100).map(|n| format!("<ana> mine {n}"));
+    let expected: Vec<String> = ["--> ana joined".to_owned()]
+        .into_iter()
+        .chain(mine)
+        .collect();
+    assert_eq!(heard.collect::<Vec<_>>(), expected, "(left: came)");
+    let rows = ana.rows();
+    let theirs = rows.iter().filter_map(|row| row.split_once("<bia> "));
+    let theirs: Vec<&str> = theirs.map(|(_, text)| text).collect();
+    let expected: Vec<String> = (0..100).map(|n| format!("theirs {n}")).collect();
+    assert_eq!(theirs, expected, "(left: came)");
 }
