@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::proxy::{Break, Cut, Proxy, Way};
-use crate::support::{Member, Peer, Server, wait_until};
+use crate::support::{Peer, Server, wait_until};
 
-use super::enter;
+use super::{Returning, enter};
 
 /// How many conversations are held at once, each with a server of its own.
 const AT_ONCE: usize = 6;
@@ -20,58 +20,13 @@ struct Heard {
     by_bia: Vec<String>,
 }
 
-/// Somebody whose connection may break at any moment, and who comes back then.
-struct Returning<'a> {
-    member: Member,
-    proxy: &'a Proxy,
-    /// Has left for good.
-    is_out: bool,
-}
-
-impl Returning<'_> {
-    /// Says something, and waits until all of it has taken effect.
-    #[track_caller]
-    fn say(&mut self, lines: &[&str]) {
-        self.member.send_all(lines);
-        self.go_on_until(|member| member.unconfirmed.is_empty());
-    }
-
-    #[track_caller]
-    fn hear(&mut self, event: &str) {
-        self.go_on_until(|member| member.heard.iter().any(|heard| heard == event));
-    }
-
-    #[track_caller]
-    fn go_on_until(&mut self, is_done: impl Fn(&Member) -> bool) {
-        while !is_done(&self.member) && !self.is_out {
-            match self.member.any_line() {
-                Some(line) => {
-                    assert!(!line.starts_with("MISSED "), "{line}");
-                    self.is_out |= line == "BYE quit";
-                }
-                None => {
-                    let peer = Peer::connect(self.proxy.address);
-                    // The session is gone where the server has heard of the end.
-                    let is_known = self.member.try_to_come_back(peer).is_some();
-                    self.is_out |= !is_known;
-                }
-            }
-        }
-    }
-}
-
 /// What `ana`, whose first connection breaks as `cut` says, and `bia` hear. Whether it did break is
 /// the second.
 fn talk(server: &Server, cut: Option<Cut>) -> (Heard, bool) {
     let mut bia = enter(server, "bia");
     let proxy = Proxy::before(server.address, cut.as_slice());
-    let member = Member::enter(Peer::connect(proxy.address), "ana");
-    let (is_over, wire) = (AtomicUsize::new(0), member.peer.wire.clone());
-    let mut ana = Returning {
-        member,
-        proxy: &proxy,
-        is_out: false,
-    };
+    let mut ana = Returning::enter(&proxy, "ana");
+    let (is_over, wire) = (AtomicUsize::new(0), ana.member.peer.wire.clone());
     thread::scope(|scope| {
         if cut.is_some_and(|cut| cut.by == Break::Silence) {
             // Sooner or later a machine gives up what is silent, at the one end or the other.

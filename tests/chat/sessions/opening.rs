@@ -77,6 +77,19 @@ fn to_ask_for_a_session_has_no_answer() {
 }
 
 #[test]
+fn what_is_for_the_name_prompt_is_not_said_in_the_room() {
+    let server = Server::start(&[]);
+    let mut bia = server.join("bia");
+    let mut ana = enter(&server, "ana");
+    let resume = format!("/resume {} {}", ana.token, ana.last);
+    ana.send_all(&["/session", &resume]);
+    ana.expect("ERR unknown-command /session");
+    ana.expect("ERR unknown-command /resume");
+    ana.sync();
+    assert_eq!(bia.sync(), ["JOIN ana"], "(left: came)");
+}
+
+#[test]
 fn without_asking_nothing_is_stamped_and_nothing_counted() {
     let server = Server::start(&[]);
     let mut ana = server.join("ana");
