@@ -84,21 +84,24 @@ fn whose_address_is_banned_has_no_session_any_more_held_or_left() {
 #[test]
 fn whoever_has_come_back_from_elsewhere_is_banned_with_that_address() {
     let folder = Folder::new();
-    let server = folder.server(&[]);
+    let server = folder.server(&["--hold", "1"]);
     let mut operator = enter(&server, "operator");
     appoint(&server, &mut operator);
-    let mut here = enter(&server, "here");
-    let mut held = enter(&server, "held");
-    let from = [127, 0, 0, 3];
-    here.come_back(server.connect_from(from));
-    held.come_back(server.connect_from(from));
+    let mut members = ["left", "here", "held"].map(|name| enter(&server, name));
+    for member in &mut members {
+        member.come_back(server.connect_from([127, 0, 0, 3]));
+    }
+    let [left, here, held] = &mut members;
+    left.go_away(&server);
+    operator.wait_for("LEAVE left lost");
     held.go_away(&server);
     operator.send("/ban 127.0.0.3");
     here.wait_for("BYE banned");
     operator.wait_for("LEAVE here kicked");
     operator.sync();
-    expect_unknown(&server, &here);
-    expect_unknown(&server, &held);
+    for member in &members {
+        expect_unknown(&server, member);
+    }
 }
 
 #[test]
