@@ -11,7 +11,7 @@
 //! Most works are measured in turns with the *limit*: a server, part of this program, that only
 //! reads a buffer and sends it to every other socket. That is what the kernel leaves to be had on
 //! this machine at this hour, so the ratio to it holds on other machines too. Encryption is measured
-//! in turns with plain text.
+//! in turns with plain text, and so are stamps, which people with sessions read.
 //!
 //! - A *delivery* is a line of 64 bytes that has reached one reader. Authors number their lines;
 //!   each reader has to get each of them once, in the author's order and byte by byte.
@@ -84,8 +84,10 @@ fn main() {
     works::beside_a_sleeper(&plan);
     works::come_in(&plan, 2000);
     works::come_in_encrypted(&plan);
+    works::come_back();
     works::stay(100, Kind::Plain);
     works::stay(1000, Kind::Plain);
+    works::stay(1000, Kind::Stamped);
     works::stay(1000, Kind::Encrypted);
     if has("--full") {
         works::stay(10_000, Kind::Plain);

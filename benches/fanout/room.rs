@@ -11,6 +11,9 @@ use crate::talk::{Author, DIGITS, LINE, Pace, Talk};
 /// The name of one who does not read.
 pub const SLEEPER: &str = "9999";
 
+/// Bytes of a stamp, with what stands before and behind it.
+const STAMP: usize = "@2026-11-25T22:08:30.123456Z ".len();
+
 /// A server and all its clients.
 pub struct Room {
     pub server: Server,
@@ -119,7 +122,11 @@ impl Room {
             self.wait("welcomes", |heard| {
                 heard.welcomes >= number - number % at_once
             });
-            self.clients[number].send(format!("{number:04}\n").as_bytes());
+            let session = match self.server.kind {
+                Kind::Stamped => "/session\n",
+                _ => "",
+            };
+            self.clients[number].send(format!("{session}{number:04}\n").as_bytes());
         }
         self.wait("welcomes", |heard| heard.welcomes == people);
         self.wait("newcomers", |heard| heard.joins == notices);
@@ -225,16 +232,24 @@ impl Room {
         let now = Instant::now();
         let mut is_first = true;
         let mut at = 0;
-        while let Some(&begin) = bytes.get(at) {
-            if matches!(begin, b'<' | b'W' | b'J' | b'L') {
+        while let Some(&first) = bytes.get(at) {
+            let stamp = if first == b'@' { STAMP } else { 0 };
+            let Some(&begin) = bytes.get(at + stamp) else {
+                break;
+            };
+            if matches!(begin, b'<' | b'W' | b'J' | b'L' | b'S' | b'G') {
                 let Some(length) = bytes[at..].iter().position(|&byte| byte == b'\n') else {
                     break;
                 };
-                self.heed(number, str::from_utf8(&bytes[at..at + length]).unwrap());
+                self.heed(
+                    number,
+                    str::from_utf8(&bytes[at + stamp..at + length]).unwrap(),
+                );
                 at += length + 1;
                 continue;
             }
-            let Some(bytes) = bytes.get(at..at + self.heading + LINE) else {
+            let begin = at + stamp;
+            let Some(bytes) = bytes.get(begin..begin + self.heading + LINE) else {
                 break;
             };
             let digits = &bytes[self.heading..][..DIGITS];
@@ -259,7 +274,7 @@ impl Room {
                 line.reached = 0;
                 author.done += 1;
             }
-            at += bytes.len();
+            at = begin + bytes.len();
         }
         at
     }
@@ -277,6 +292,7 @@ impl Room {
                 self.heard.joins += 1;
                 reader.joined.push(name.parse().unwrap());
             }
+            ["SESSION", ..] | ["GOT", _] => {}
             ["LEAVE", SLEEPER, "slow"] => self.heard.leaves += 1,
             ["LEAVE", name, "slow"] => panic!("{name} could not read in time"),
             _ => panic!("{number:04} hears {line:?}"),

@@ -16,6 +16,8 @@ use crate::{DEADLINE, LIMIT, ONE_CPU, has};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Plain,
+    /// In plain, to people who have sessions and so read stamps.
+    Stamped,
     Encrypted,
     Limit,
 }
@@ -44,7 +46,7 @@ impl Server {
             _ => Command::new(env!("CARGO_BIN_EXE_chat-server")),
         };
         match kind {
-            Kind::Plain => command.arg("--plaintext=only"),
+            Kind::Plain | Kind::Stamped => command.arg("--plaintext=only"),
             Kind::Encrypted => command.arg("--plaintext=never"),
             Kind::Limit => command.arg(LIMIT),
         };

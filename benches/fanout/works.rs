@@ -1,7 +1,9 @@
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use crate::DEADLINE;
 use crate::client::ROOM;
@@ -48,6 +50,12 @@ pub fn one_to_many(plan: &Plan) {
             let work = format!("1 to {readers}, {window} in flight");
             print_row(&work, &plain, &limit, of_limit);
             print_row("  encrypted (to plain)", &encrypted, &plain, of_plain);
+        }
+        if readers == 100 {
+            let mut stamped = open(Kind::Stamped);
+            let rooms = [&mut plain, &mut stamped];
+            let [plain, stamped] = plan.run(rooms.map(|room| (room, Pace::InFlight(64))));
+            print_row("1 to 100, 64, stamped (to plain)", &stamped, &plain, "0.80");
         }
         if readers == 1000 {
             let pace = Pace::Every(Duration::from_millis(10));
@@ -142,6 +150,51 @@ pub fn come_in_encrypted(plan: &Plan) {
     );
 }
 
+/// People whose connections have all broken at once. Few of so many are held; the others come back with
+/// a `JOIN`.
+pub fn come_back() {
+    const PEOPLE: usize = 1000;
+    let server = Server::start(Kind::Stamped);
+    let connect = || {
+        let mut client = BufReader::new(TcpStream::connect(server.address).unwrap());
+        expect(&mut client, "<USERNAME>");
+        client
+    };
+    let mut clients: Vec<_> = (0..PEOPLE).map(|_| connect()).collect();
+    let mut sessions = Vec::new();
+    for (number, client) in clients.iter_mut().enumerate() {
+        write!(client.get_mut(), "/session\n{number:04}\n").unwrap();
+        let line = expect(client, "SESSION ");
+        let words: Vec<&str> = line.split(' ').collect();
+        sessions.push(format!("/resume {} {}\n", words[2], &words[0][1..]));
+    }
+    for client in clients {
+        SockRef::from(client.get_ref())
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+    let start = Instant::now();
+    let mut clients: Vec<_> = (0..PEOPLE).map(|_| connect()).collect();
+    for (client, session) in clients.iter_mut().zip(&sessions) {
+        client.get_mut().write_all(session.as_bytes()).unwrap();
+    }
+    for client in &mut clients {
+        expect(client, "RESUMED ");
+    }
+    let took = start.elapsed().as_secs_f64();
+    println!(
+        "{PEOPLE} sessions resumed at once: {:.0} ms (wanted: 2000)",
+        took * 1e3
+    );
+}
+
+/// Skips what comes before a line with `words` in it.
+fn expect(client: &mut BufReader<TcpStream>, words: &str) -> String {
+    let lines = client.lines().map(Result::unwrap);
+    let mut found = lines.filter(|line| line.contains(words));
+    found.next().expect("the server goes on")
+}
+
 pub fn stay(people: usize, kind: Kind) {
     let server = Server::start(kind);
     let empty = server.resident_kib();
@@ -154,6 +207,7 @@ pub fn stay(people: usize, kind: Kind) {
     let line = room.run(Pace::InFlight(1), Duration::from_millis(1));
     let (how, wanted) = match kind {
         Kind::Encrypted => (", encrypted", 28),
+        Kind::Stamped => (" with sessions", 18),
         _ => ("", 16),
     };
     println!(
