@@ -5,8 +5,8 @@ use super::Server;
 use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
 use super::connection::Connection;
 use super::operator::Asking;
+use super::post::NotSeated;
 use super::post::Outbox;
-use super::registry::NotSeated;
 use super::session::{Client, Session};
 use crate::protocol::{Command, Event, LINE_LIMIT, LeaveReason, RefusalCode, Username};
 

@@ -34,6 +34,17 @@ impl Newcomer {
     }
 }
 
+/// Why somebody did not get a seat, or not the name they want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSeated {
+    /// Somebody in the room has this name, or one that looks like it.
+    NameTaken,
+    /// Whoever had the seat was sent off.
+    Gone,
+    /// The room is closed.
+    Closed,
+}
+
 /// Where a session goes on.
 #[derive(Debug, Clone, Copy)]
 pub struct Resumption {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::answers::{help, refuse, refuse_line, refuse_name};
 use super::operator::recheck;
 use super::pace::TokenBucket;
+use super::post::NotSeated;
 use super::post::{Resumption, line};
-use super::registry::NotSeated;
 use super::secret::Secret;
 use super::session::{Client, Session};
 use super::sessions::NotTaken;
@@ -38,7 +38,8 @@ pub enum NotIn {
 
 /// What somebody wants to come in by.
 enum Wanted {
-    Name(Username),
+    /// A name, as typed.
+    Name(String),
     Resume(Option<(Token, Stamp)>),
 }
 
@@ -58,6 +59,10 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// Asks for the password, and for a name until one is free, or for a session to go on with;
     /// within the limits of the door.
+    ///
+    /// Neither this is inlined nor what it does one after the other: all of it would be on the stack at
+    /// once, and what a stack once took stays resident as long as its thread.
+    #[inline(never)]
     pub fn come_in(mut self) -> Result<Box<Session>, NotIn> {
         if let Some(password) = &self.client.server.options.password {
             self.check(password)?;
@@ -66,7 +71,10 @@ impl<'a, 'c> Prompt<'a, 'c> {
             self.ask(&Event::AskUsername)?;
             let seated = match self.read_wanted()? {
                 Err(refusal) => Err(refusal),
-                Ok(Wanted::Name(name)) => self.join(name)?,
+                Ok(Wanted::Name(typed)) => match typed.parse() {
+                    Ok(name) => self.join(name)?,
+                    Err(error) => Err(refuse_name(&error)),
+                },
                 Ok(Wanted::Resume(None)) => Err(refuse(RefusalCode::SessionUnknown, "")),
                 Ok(Wanted::Resume(Some((token, after)))) => self.resume(token, after)?,
             };
@@ -117,6 +125,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Seats whoever gave this name, or says why not.
+    #[inline(never)]
     fn join(&self, name: Username) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         let id = server.registry.new_seat(self.wants_session);
@@ -139,6 +148,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
     }
 
     /// Goes on with a session behind `after`, or says why not.
+    #[inline(never)]
     fn resume(
         &self,
         token: Token,
@@ -172,6 +182,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
 
     /// What the next lines ask for, or what is wrong with them. Answers questions meanwhile, at the
     /// pace of those who talk.
+    #[inline(never)]
     fn read_wanted(&mut self) -> Result<Result<Wanted, Event<'static>>, NotIn> {
         loop {
             let typed = match self.client.lines.next_line() {
@@ -191,10 +202,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
                     String::new()
                 }
                 Introduction::Resume(place) => return Ok(Ok(Wanted::Resume(place))),
-                Introduction::Name(name) => {
-                    let name = name.parse().map(Wanted::Name);
-                    return Ok(name.map_err(|error| refuse_name(&error)));
-                }
+                Introduction::Name(name) => return Ok(Ok(Wanted::Name(name.to_owned()))),
             };
             self.pause_for_a_token()?;
             self.tell(&answer)?;

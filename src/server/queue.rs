@@ -1,12 +1,11 @@
 use std::mem;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::connection::Connection;
 use super::lock;
-use super::post::{Outbox, Post, SeatId};
-use super::room::Unfulfilled;
+
+use super::post::{NotSeated, Outbox, Post, SeatId};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const LIMIT: usize = 256 * 1024;
@@ -41,7 +40,50 @@ pub struct Entry {
 pub struct Request {
     /// Who is to be reached by what, if it is for a seat that is to be filled.
     pub reach: Option<(SeatId, Arc<Connection>)>,
-    pub answer: SyncSender<Result<(), Unfulfilled>>,
+    pub answer: Answer,
+}
+
+/// What becomes of a request, for whoever waits for it. Lighter on the stack, where it stays resident,
+/// than a channel.
+#[derive(Default)]
+pub struct Outcome {
+    known: Mutex<Option<Result<(), NotSeated>>>,
+    changed: Condvar,
+}
+
+/// Tells an outcome. Dropped without that, it tells that the room is closed.
+pub struct Answer(pub Arc<Outcome>);
+
+impl Outcome {
+    /// Waits until it is told.
+    pub fn wait(&self) -> Result<(), NotSeated> {
+        let mut known = lock(&self.known);
+        loop {
+            if let Some(outcome) = *known {
+                return outcome;
+            }
+            let waited = self.changed.wait(known);
+            known = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn tell(&self, outcome: Result<(), NotSeated>) {
+        lock(&self.known).get_or_insert(outcome);
+        self.changed.notify_one();
+    }
+}
+
+impl Answer {
+    /// Tells it to whoever waits.
+    pub fn give(&self, outcome: Result<(), NotSeated>) {
+        self.0.tell(outcome);
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.0.tell(Err(NotSeated::Closed));
+    }
 }
 
 impl Queue {

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -8,9 +7,9 @@ use jiff::Timestamp;
 use super::connection::Connection;
 use super::delivery::deliver;
 use super::lock;
-use super::post::{Newcomer, Outbox, Post, Resumption, SeatId};
-use super::queue::{Entry, Queue, Request};
-use super::room::{Room, Unfulfilled};
+use super::post::{Newcomer, NotSeated, Outbox, Post, Resumption, SeatId};
+use super::queue::{Answer, Entry, Outcome, Queue, Request};
+use super::room::Room;
 use super::seat::Seat;
 use super::transcript::Transcript;
 use crate::protocol::{Token, Username};
@@ -33,17 +32,6 @@ struct Seats {
     room: Room,
     connections: HashMap<SeatId, Arc<Connection>>,
     transcript: Option<Transcript>,
-}
-
-/// Why somebody did not get a seat, or not the name they want.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotSeated {
-    /// Somebody in the room has this name, or one that looks like it.
-    NameTaken,
-    /// Whoever had the seat was sent off.
-    Gone,
-    /// The room is closed.
-    Closed,
 }
 
 impl Registry {
@@ -147,16 +135,11 @@ impl Registry {
         outbox: Outbox,
         reach: Option<(SeatId, Arc<Connection>)>,
     ) -> Result<(), NotSeated> {
-        let (answer, outcome) = sync_channel(1);
+        let outcome = Arc::new(Outcome::default());
+        let answer = Answer(outcome.clone());
         let request = Some(Request { reach, answer });
         self.queue(Entry { outbox, request });
-        match outcome.recv() {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Unfulfilled::NameTaken)) => Err(NotSeated::NameTaken),
-            Ok(Err(Unfulfilled::Gone)) => Err(NotSeated::Gone),
-            // What is dropped with the queue is never answered.
-            Err(_) => Err(NotSeated::Closed),
-        }
+        outcome.wait()
     }
 
     /// Queues `outbox`, and delivers the queue if nobody else is about to.
@@ -215,8 +198,7 @@ impl Registry {
         }
         deliver(room, connections, transcript.as_ref());
         for (answer, outcome) in answers {
-            // It fails when nobody waits any more, who then gives the seat back.
-            let _ = answer.send(outcome);
+            answer.give(outcome);
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use log::info;
 
 use super::backlog::{Audience, Backlog};
-use super::post::{Newcomer, Post, SeatId, line};
+use super::post::{Newcomer, NotSeated, Post, SeatId, line};
 use crate::protocol::{Event, Farewell, LeaveReason, Stamp, Token, Username};
 use turn::Turn;
 
@@ -65,15 +65,6 @@ struct Person {
     is_operator: bool,
 }
 
-/// Why a post had no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfulfilled {
-    /// Somebody here has the name, or one that looks like it.
-    NameTaken,
-    /// The session is not here any more: its owner was sent off.
-    Gone,
-}
-
 impl Room {
     /// An empty one, in which this was said before, by people who are not known any more. Stamps go
     /// on behind the last of it.
@@ -126,7 +117,7 @@ impl Room {
 
     /// Lets a post take effect at `now`; one of somebody who is not here has none. Fails when it
     /// cannot be done.
-    pub fn take(&mut self, post: Post, now: Timestamp) -> Result<(), Unfulfilled> {
+    pub fn take(&mut self, post: Post, now: Timestamp) -> Result<(), NotSeated> {
         self.now = now;
         match post {
             Post::Join {
@@ -163,7 +154,7 @@ impl Room {
         seat: SeatId,
         newcomer: Newcomer,
         token: Option<Token>,
-    ) -> Result<(), Unfulfilled> {
+    ) -> Result<(), NotSeated> {
         let name = newcomer.name.clone();
         self.enter(seat, newcomer)?;
         let welcome = Event::Welcome(name, self.people.len());
@@ -178,7 +169,7 @@ impl Room {
     }
 
     /// Seats somebody who hears all that comes after.
-    fn enter(&mut self, seat: SeatId, newcomer: Newcomer) -> Result<(), Unfulfilled> {
+    fn enter(&mut self, seat: SeatId, newcomer: Newcomer) -> Result<(), NotSeated> {
         let Newcomer { name, peer, since } = newcomer;
         self.claim(seat, &name)?;
         info!("{name} joined from {peer}");
@@ -196,7 +187,7 @@ impl Room {
         Ok(())
     }
 
-    fn rename(&mut self, seat: SeatId, new: Username) -> Result<(), Unfulfilled> {
+    fn rename(&mut self, seat: SeatId, new: Username) -> Result<(), NotSeated> {
         let Some(old) = self.people.get(&seat).map(|person| person.name.clone()) else {
             return Ok(());
         };
@@ -215,10 +206,10 @@ impl Room {
     }
 
     /// Gives somebody a name instead of the one they had.
-    fn claim(&mut self, seat: SeatId, name: &Username) -> Result<(), Unfulfilled> {
+    fn claim(&mut self, seat: SeatId, name: &Username) -> Result<(), NotSeated> {
         let holders = [self.names.get(name), self.looks.get(name.looks())];
         if holders.into_iter().flatten().any(|&holder| holder != seat) {
-            return Err(Unfulfilled::NameTaken);
+            return Err(NotSeated::NameTaken);
         }
         self.release(seat);
         self.names.insert(name.clone(), seat);

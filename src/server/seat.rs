@@ -1,5 +1,5 @@
-use super::post::{Outbox, Post, SeatId};
-use super::registry::{NotSeated, Registry};
+use super::post::{NotSeated, Outbox, Post, SeatId};
+use super::registry::Registry;
 use crate::protocol::{LeaveReason, Username};
 
 /// Somebody's place in the room. Gives itself back when dropped, and frees only itself: never the

@@ -101,7 +101,8 @@ impl Client<'_> {
 impl Session {
     /// Of whoever has taken this seat, and may say as much as `bucket` lets them.
     ///
-    /// Not on the stack, nor inlined: what a stack once took stays resident as long as its thread.
+    /// Not on the stack, nor inlined, as what follows: what a stack once took stays resident as long as
+    /// its thread.
     #[inline(never)]
     pub fn new(seat: Seat, token: Option<Token>, bucket: TokenBucket) -> Box<Self> {
         Box::new(Session {
@@ -118,6 +119,7 @@ impl Session {
     }
 
     /// Obeys the client until it leaves, is sent off, or its connection breaks.
+    #[inline(never)]
     fn stay(&mut self, client: &mut Client) -> io::Result<()> {
         self.told = self.lines;
         client.connection.set_deadline(None)?;
@@ -143,6 +145,7 @@ impl Session {
 
     /// Gives the seat back, or keeps it for one whose connection has ended by itself: then returns
     /// the token.
+    #[inline(never)]
     fn part(mut self: Box<Self>, client: &Client, ended: io::Result<()>) -> Option<Token> {
         let Client {
             server, connection, ..

@@ -3,10 +3,10 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use log::info;
 
-use super::{Room, Unfulfilled};
+use super::Room;
 use crate::protocol::{Event, Stamp, Text, Username};
 use crate::server::backlog::{Audience, Replay};
-use crate::server::post::{Newcomer, Resumption, SeatId, line};
+use crate::server::post::{Newcomer, NotSeated, Resumption, SeatId, line};
 
 /// What becomes of sessions whose connection breaks. The room hears nothing of those that go on in
 /// time.
@@ -29,8 +29,8 @@ impl Room {
         seat: SeatId,
         peer: SocketAddr,
         resumption: Resumption,
-    ) -> Result<(), Unfulfilled> {
-        let person = self.people.get_mut(&seat).ok_or(Unfulfilled::Gone)?;
+    ) -> Result<(), NotSeated> {
+        let person = self.people.get_mut(&seat).ok_or(NotSeated::Gone)?;
         info!("{} is back from {peer}", person.name);
         person.peer = peer;
         self.replay(seat, resumption);
@@ -43,7 +43,7 @@ impl Room {
         newcomer: Newcomer,
         is_operator: bool,
         resumption: Resumption,
-    ) -> Result<(), Unfulfilled> {
+    ) -> Result<(), NotSeated> {
         self.enter(seat, newcomer)?;
         if is_operator {
             self.appoint(seat);

@@ -65,9 +65,9 @@ impl Model {
         })
     }
 
-    fn enter(&mut self, seat: SeatId, name: &Username) -> Result<(), Unfulfilled> {
+    fn enter(&mut self, seat: SeatId, name: &Username) -> Result<(), NotSeated> {
         if self.is_taken(name, seat) {
-            return Err(Unfulfilled::NameTaken);
+            return Err(NotSeated::NameTaken);
         }
         self.happen(Audience::AllBut(seat), &format!("JOIN {name}\n"));
         let member = Member {
@@ -136,7 +136,7 @@ impl Model {
         }
     }
 
-    pub fn take(&mut self, post: &Post) -> Result<(), Unfulfilled> {
+    pub fn take(&mut self, post: &Post) -> Result<(), NotSeated> {
         let sender = match *post {
             Post::Public { from, .. } | Post::Private { from, .. } => from,
             Post::Answer { to, .. } => to,
@@ -191,7 +191,7 @@ impl Model {
                 self.replay(sender, resumption.lines);
                 return Ok(());
             }
-            (Post::Resume { .. }, None) => return Err(Unfulfilled::Gone),
+            (Post::Resume { .. }, None) => return Err(NotSeated::Gone),
             (_, None) => return Ok(()),
             (_, Some(own)) => own,
         };
@@ -230,7 +230,7 @@ impl Model {
             }
             Post::Rename { name, .. } => {
                 if self.is_taken(name, sender) {
-                    return Err(Unfulfilled::NameTaken);
+                    return Err(NotSeated::NameTaken);
                 }
                 self.here.get_mut(&sender).unwrap().name = name.clone();
                 self.happen(Audience::All, &format!("NICK {own} {name}\n"));
