@@ -9,6 +9,15 @@ fn crowd(variable: &str, usually: usize) -> usize {
     env::var(variable).map_or(usually, |people| people.parse().expect("a number"))
 }
 
+/// Lets a connection end, and waits until the server has closed it: by then it has decided whether
+/// the session is held.
+#[track_caller]
+fn let_go(server: &Server, member: &mut Member) {
+    let (_, files) = server.held();
+    member.go_away(server);
+    server.wait_until_held((usize::MAX, files - 1));
+}
+
 /// So many in the room, of whom so many have one address.
 #[track_caller]
 fn enter_from(server: &Server, people: u8, of_one: u8) -> Vec<Member> {
@@ -24,7 +33,7 @@ fn of_one_address_sixteen_are_held_and_whoever_is_one_too_many_leaves_at_once() 
     let mut members = enter_from(&server, 20, 18);
     let mut bia = server.join("bia");
     for (n, member) in members.iter_mut().enumerate() {
-        member.go_away(&server);
+        let_go(&server, member);
         // The last two have another address.
         if n == 16 || n == 17 {
             bia.expect(&format!("LEAVE p{n} lost"));
@@ -35,7 +44,7 @@ fn of_one_address_sixteen_are_held_and_whoever_is_one_too_many_leaves_at_once() 
     members[3].come_back(server.connect_from([127, 0, 1, 1]));
     members[16].come_back(server.connect_from([127, 0, 1, 1]));
     bia.expect("JOIN p16");
-    members[16].go_away(&server);
+    let_go(&server, &mut members[16]);
     assert_eq!(bia.sync(), [""; 0], "(left: came)");
 }
 
@@ -51,7 +60,7 @@ fn of_all_256_are_held_and_take_a_thread_each_and_no_connection() {
     for n in 0..people {
         let mut member = Member::enter(connect(n), &format!("p{n}"));
         bia.expect(&format!("JOIN p{n}"));
-        member.go_away(&server);
+        let_go(&server, &mut member);
         match n {
             0..256 => members.push(member),
             _ => bia.expect(&format!("LEAVE p{n} lost")),
