@@ -97,23 +97,35 @@ impl Link {
     /// Without a seat that outlives the connection it waits and fails as [`answer`](Self::answer) does.
     /// With one it MUST NOT wait; it fails with `StorageFull` when too much waits already, and whoever
     /// can wait until [`Known::is_full`](super::known::Known::is_full) is so no longer.
-    pub fn send(&self, line: &str) -> io::Result<()> {
+    pub fn send(&self, text: &str) -> io::Result<()> {
         let mut state = self.lock();
         let Some(seat) = &mut state.seat else {
-            drop(state);
-            return self.answer(line);
+            return self.send_without_seat(state, text);
         };
         let line = Line {
-            text: line.to_owned(),
+            text: text.to_owned(),
             typed: SystemTime::now(),
         };
-        if !seat.outbox.push(line) {
-            state.is_full = true;
-            self.session.change(|known| known.is_full = true);
-            return Err(ErrorKind::StorageFull.into());
+        if seat.outbox.push(line) {
+            self.send_on(&mut state);
+            return Ok(());
         }
-        self.send_on(&mut state);
-        Ok(())
+        if seat.claim == Claim::None {
+            // A server that has told of no session by now gives none.
+            return self.send_without_seat(state, text);
+        }
+        state.is_full = true;
+        self.session.change(|known| known.is_full = true);
+        Err(ErrorKind::StorageFull.into())
+    }
+
+    /// Does without a seat from now on: sends what waits, and `last` behind it.
+    fn send_without_seat(&self, mut state: MutexGuard<State>, last: &str) -> io::Result<()> {
+        let unsent = state.seat.take().map(|mut seat| seat.outbox.empty().1);
+        drop(state);
+        let unsent = unsent.unwrap_or_default();
+        let mut lines = unsent.iter().map(|line| line.text.as_str()).chain([last]);
+        lines.try_for_each(|line| self.answer(line))
     }
 
     /// Sends what waits in the outbox, as far as enough is not on its way, and behind all of it that one
@@ -175,26 +187,22 @@ impl Link {
                 }
                 self.send_on(&mut state);
             }
-            _ => {
-                drop(state);
-                // A server that takes nothing need not be told.
-                let _ = self.answer("/SAIR");
-            }
+            // A server that takes nothing need not be told.
+            _ => drop(self.send_without_seat(state, "/SAIR")),
         }
     }
 
     /// Says that the connection is broken; `false` when nobody is to come back over a new one.
     pub fn lose(&self) -> bool {
         let mut state = self.lock();
-        let seat = state.seat.as_mut();
-        let is_staying =
-            |seat: &&mut Seat| seat.is_worth_coming_back() && !self.session.is_ending();
-        let Some(seat) = seat.filter(is_staying) else {
-            return false;
-        };
-        seat.place = Place::Away;
-        self.session.change(|known| known.is_away = true);
-        true
+        match &mut state.seat {
+            Some(seat) if seat.is_worth_coming_back() && !self.session.is_ending() => {
+                seat.place = Place::Away;
+                self.session.change(|known| known.is_away = true);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Connects anew, to a server that has the key it had before.

@@ -118,3 +118,24 @@ fn a_signal_leaves_whatever_waits() {
     process.signal(Signal::SIGINT);
     assert_eq!(process.finish(), Some(0), "(left: came)");
 }
+
+#[test]
+fn a_server_that_gives_no_session_is_spoken_to_as_without_one() {
+    let impostor = Impostor::listen();
+    let mut process = Process::spawn(&mut client_for(&impostor, &["--reconnect", "30"]));
+    let mut peer = impostor.welcome("ana");
+    let text = "x".repeat(4_000);
+    let lines = 2 * 1024 * 1024 / 4_001;
+    let mut stdin = process.child.stdin.take().unwrap();
+    let theirs = text.clone();
+    let writing = thread::spawn(move || {
+        (0..lines).for_each(|_| writeln!(stdin, "{theirs}").unwrap());
+    });
+    // It counts nothing, says nothing, and has no place to come back to.
+    (0..lines).for_each(|_| peer.expect(&text));
+    writing.join().unwrap();
+    peer.expect("/SAIR");
+    drop(peer);
+    assert_eq!(process.finish(), Some(1), "(left: came)");
+    assert!(!process.stderr.so_far().contains("trying again"));
+}
