@@ -12,7 +12,7 @@ use super::trust::{self, Trust};
 use super::{Ending, Problem, is_here};
 use crate::net::plain_words;
 use crate::protocol::{EVENT_LIMIT, Event, LineReader, Stamp};
-use crate::tls::{Fingerprint, Stream};
+use crate::tls::Stream;
 
 /// Within which time a vanished server is given up; the server's own default for us.
 pub const KEEPALIVE: Duration = Duration::from_secs(45);
@@ -29,8 +29,8 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(9);
 pub struct Link {
     session: Arc<Session>,
     pub server: ServerAddress,
-    /// Which key the server has, on each connection the same; `None` in plain.
-    key: Option<Fingerprint>,
+    /// Whom to believe on each further connection; `None` does without encryption.
+    trust: Option<Trust>,
     state: Mutex<State>,
 }
 
@@ -55,18 +55,18 @@ pub type Lines = LineReader<Incoming>;
 
 impl Link {
     /// The link over `stream`, for as long as `session` lasts; from `seat` one comes back to
-    /// `server`, where it has the same `key` then.
+    /// `server`, which `trust` has to know then.
     pub fn new(
         stream: Stream,
         session: Arc<Session>,
         server: ServerAddress,
-        key: Option<Fingerprint>,
+        trust: Option<Trust>,
         seat: Option<Seat>,
     ) -> Self {
         Link {
             session,
             server,
-            key,
+            trust,
             state: Mutex::new(State {
                 stream: Arc::new(stream),
                 sent: Sent::now(),
@@ -208,15 +208,9 @@ impl Link {
     /// Connects anew, to a server that has the key it had before.
     pub fn connect(&self) -> Result<Lines, Ending> {
         let socket = reach(&self.server)?;
-        let stream = match self.key {
+        let stream = match &self.trust {
             None => Stream::plain(socket),
-            Some(_) => {
-                let trust = Trust {
-                    fingerprint: self.key,
-                    known_servers: None,
-                };
-                trust::encrypt(socket, &self.server.to_string(), &trust)?.0
-            }
+            Some(trust) => trust::encrypt(socket, &self.server.to_string(), trust)?.0,
         };
         set_patience(&stream, Some(ANSWER_PATIENCE))?;
         let mut state = self.lock();

@@ -54,7 +54,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use crate::net::plain_words;
 use crate::protocol::Username;
-use crate::tls::{Fingerprint, Stream};
+use crate::tls::Stream;
 pub use connect::ServerAddress;
 use connect::connect;
 pub use ending::{Ending, Problem};
@@ -114,7 +114,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let (lang, server) = (options.lang, &options.server);
     let is_on_its_way = leave_at_signals().map_err(system)?;
     let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
-    let (stream, confidence, key) = match encrypt(stream, &options) {
+    let (stream, confidence, later) = match encrypt(stream, &options) {
         Ok(encrypted) => encrypted,
         Err(ending) => return Ok(ending),
     };
@@ -129,7 +129,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let seat = (!reconnect.is_zero()).then(|| Seat::new(is_interactive));
     let wants_session = seat.is_some();
     let server = options.server.clone();
-    let link = Arc::new(Link::new(stream, session.clone(), server, key, seat));
+    let link = Arc::new(Link::new(stream, session.clone(), server, later, seat));
 
     let has_terminal = is_interactive && io::stdout().is_terminal();
     let in_editor = has_terminal && !options.plain && can_move_its_cursor();
@@ -195,11 +195,12 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     Ok(ending)
 }
 
-/// Encrypts, unless that is not wanted, and tells of a server that is new. Returns its key, too.
+/// Encrypts, unless that is not wanted, and tells of a server that is new. Returns also whom to believe
+/// from now on: whoever has its key.
 fn encrypt(
     stream: TcpStream,
     options: &Options,
-) -> Result<(Stream, Confidence, Option<Fingerprint>), Ending> {
+) -> Result<(Stream, Confidence, Option<Trust>), Ending> {
     let Some(trust) = &options.trust else {
         let confidence = match is_here(&stream) {
             true => Confidence::Full,
@@ -219,7 +220,11 @@ fn encrypt(
         true => Confidence::AtFirstSight(met.key),
         false => Confidence::Full,
     };
-    Ok((stream, confidence, Some(met.key)))
+    let later = Trust {
+        fingerprint: Some(met.key),
+        known_servers: None,
+    };
+    Ok((stream, confidence, Some(later)))
 }
 
 /// Whether the other side is on this machine.
