@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -113,8 +114,10 @@ fn say_three(server: &Server, name: &str, cut: Cut) -> bool {
     let proxy = Proxy::before(server.address, &[cut]);
     let flags = ["--username", name, "--reconnect", "30"];
     let mut process = Process::spawn(&mut client_of(proxy.address, &flags));
-    process.send_bytes(b"one\ntwo\nthree\n");
-    process.end_input();
+    let mut input = process.child.stdin.take().unwrap();
+    // It fails when the client has ended at the door already.
+    let _ = input.write_all(b"one\ntwo\nthree\n");
+    drop(input);
     let code = process.finish();
     let heard: Vec<String> = {
         let said = |line: &String| line.starts_with(&format!("MSG {name} "));
