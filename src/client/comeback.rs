@@ -196,6 +196,9 @@ impl Receiver {
             told += &self.painter.remark(Text::new(shown).to_string());
             self.screen.remember(text);
         }
+        if self.screen.is_terminal() {
+            told += &self.painter.remark(self.painter.lang.up_brings_back());
+        }
         self.screen.complain(&told);
     }
 }

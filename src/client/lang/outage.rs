@@ -9,16 +9,20 @@ use crate::protocol::Farewell;
 
 sentences! {
     fn too_old(lines: usize) {
-        "Linhas de mais de dois minutos atrás, não enviadas ({lines}); a seta para cima as traz de volta:",
-        "Lines from more than two minutes ago, not sent ({lines}); the Up key brings them back:"
+        "Linhas de mais de dois minutos atrás, não enviadas ({lines}):",
+        "Lines from more than two minutes ago, not sent ({lines}):"
     }
     fn unsent(lines: usize) {
-        "Linhas não enviadas ({lines}); a seta para cima as traz de volta:",
-        "Lines that were not sent ({lines}); the Up key brings them back:"
+        "Linhas não enviadas ({lines}):",
+        "Lines that were not sent ({lines}):"
     }
     fn uncertain(lines: usize) {
-        "Linhas que talvez não tenham chegado ({lines}); a seta para cima as traz de volta:",
-        "Lines that may not have arrived ({lines}); the Up key brings them back:"
+        "Linhas que talvez não tenham chegado ({lines}):",
+        "Lines that may not have arrived ({lines}):"
+    }
+    fn up_brings_back() {
+        "a seta para cima as traz de volta",
+        "the Up key brings them back"
     }
 }
 
