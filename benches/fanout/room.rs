@@ -6,13 +6,10 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::DEADLINE;
 use crate::client::Client;
 use crate::server::{Kind, Server};
-use crate::talk::{Author, DIGITS, LINE, Pace, Talk};
+use crate::talk::{Author, DIGITS, LINE, Pace, STAMP, Talk};
 
 /// The name of one who does not read.
 pub const SLEEPER: &str = "9999";
-
-/// Bytes of a stamp, with what stands before and behind it.
-const STAMP: usize = "@2026-11-25T22:08:30.123456Z ".len();
 
 /// A server and all its clients.
 pub struct Room {
