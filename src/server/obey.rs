@@ -28,6 +28,10 @@ impl Session {
         } = client;
         let mut outbox = Outbox::default();
         let mut now = Instant::now();
+        if self.silent_since + self.bucket.time_to_fill() <= now {
+            // A flood is over; the next is another.
+            self.told_to_slow_down = false;
+        }
         let goes_on = loop {
             let Some(line) = lines.next_line() else {
                 self.is_last_open &= lines.is_skipping();
@@ -36,10 +40,6 @@ impl Session {
             self.is_last_open = false;
             #[cfg(test)]
             assert_ne!(line, Ok("/panic"), "a test wants to see a session fail");
-            if self.bucket.is_full(now) {
-                // The flood is over; the next is another.
-                self.told_to_slow_down = false;
-            }
             let wait = self.bucket.take(now);
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
@@ -64,6 +64,7 @@ impl Session {
                 break false;
             }
             self.lines += 1;
+            self.silent_since = now;
             self.is_last_open = lines.is_skipping();
             self.bucket
                 .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);

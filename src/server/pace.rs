@@ -21,12 +21,12 @@ impl TokenBucket {
         }
     }
 
-    /// Whether at `now` nothing of what was taken is missing any more.
-    pub fn is_full(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.counted).as_secs_f64() * self.rate;
-        self.tokens = (self.tokens + gained).min(self.burst);
-        self.counted = now;
-        self.tokens == self.burst
+    /// How long it takes to fill once it is empty.
+    pub fn time_to_fill(&self) -> Duration {
+        match self.rate {
+            0.0 => Duration::ZERO,
+            rate => Duration::from_secs_f64(self.burst / rate),
+        }
     }
 
     /// Takes one token at `now` and says how long to wait before using it.
@@ -34,8 +34,9 @@ impl TokenBucket {
         if self.rate == 0.0 {
             return Duration::ZERO;
         }
-        self.is_full(now);
-        self.tokens -= 1.0;
+        let gained = now.saturating_duration_since(self.counted).as_secs_f64() * self.rate;
+        self.tokens = (self.tokens + gained).min(self.burst) - 1.0;
+        self.counted = now;
         Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
     }
 

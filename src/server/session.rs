@@ -42,6 +42,8 @@ pub struct Session {
     pub(super) told: u64,
     pub(super) bucket: TokenBucket,
     pub(super) told_to_slow_down: bool,
+    /// When its last line had its effect.
+    pub(super) silent_since: Instant,
     /// Given for `/op`.
     pub(super) wrong_secrets: usize,
     /// Who was last written to privately: to read a name takes longer than to read a line.
@@ -113,6 +115,7 @@ impl Session {
             told: 0,
             bucket,
             told_to_slow_down: false,
+            silent_since: Instant::now(),
             wrong_secrets: 0,
             addressee: None,
         })

@@ -49,15 +49,15 @@ fn a_flood_is_slowed_down_and_nothing_of_it_is_lost() {
 
 #[test]
 fn whoever_floods_again_is_told_again() {
-    let server = Server::start(&["--rate", "20", "--burst", "5"]);
+    let server = Server::start(&["--rate", "40", "--burst", "40"]);
     let mut flooder = server.join("flooder");
     for _ in 0..2 {
-        flooder.send_bytes("oi\n".repeat(15).as_bytes());
+        flooder.send_bytes("oi\n".repeat(60).as_bytes());
         let told = flooder.sync();
         assert_eq!(told.len(), 1, "told once a flood\n    came: {told:?}");
         assert!(told[0].starts_with("INFO you write faster"), "{told:?}");
         // Long enough for all that was taken to come back.
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(1100));
     }
 }
 
