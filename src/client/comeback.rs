@@ -184,9 +184,10 @@ impl Receiver {
 
     /// Tells of `lines` that come to nothing, each without the secret in it, and lets the Up key bring them
     /// back.
-    fn give_back(&self, lines: &[Line], sentence: impl Fn(usize) -> String) {
-        let asks = |line: &&Line| matches!(Command::parse(&line.text), Ok(Some(Command::Who)));
-        let said: Vec<&Line> = lines.iter().filter(|line| !asks(line)).collect();
+    pub(super) fn give_back(&self, lines: &[Line], sentence: impl Fn(usize) -> String) {
+        let says =
+            |line: &&Line| !matches!(Command::parse(&line.text), Ok(None | Some(Command::Who)));
+        let said: Vec<&Line> = lines.iter().filter(says).collect();
         if said.is_empty() {
             return;
         }

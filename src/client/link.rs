@@ -270,7 +270,8 @@ impl State {
         let seat = self.seat.as_mut()?;
         let leaves = seat.leaving != Leaving::No && !self.has_left;
         let is_all_sent = seat.outbox.is_sent() && !leaves;
-        if is_all_sent || seat.place != Place::Room || self.is_broken || !self.stream.has_space() {
+        let may_send = seat.place == Place::Room && !seat.waits() && !self.is_broken;
+        if is_all_sent || !may_send || !self.stream.has_space() {
             return None;
         }
         if !seat.outbox.is_sent() {

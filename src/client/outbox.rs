@@ -85,23 +85,49 @@ impl Outbox {
     }
 
     /// The session goes on over a new connection, where all lines but the `counted` are to be sent
-    /// anew. Takes out and returns those that were typed before `since`.
-    pub fn resume(&mut self, counted: u64, since: SystemTime) -> Vec<Line> {
+    /// anew.
+    pub fn resume(&mut self, counted: u64) {
         self.count(counted);
-        let tried = self.tried;
-        let counted = self.counted;
-        let (mut stale, mut fresh_tried) = (Vec::new(), 0);
+        (self.sent, self.on_the_way) = (0, 0);
+    }
+
+    /// Puts a line that says nothing before all others.
+    pub fn push_blank(&mut self) {
+        let blank = Line {
+            text: String::new(),
+            typed: SystemTime::now(),
+        };
+        self.bytes += blank.bytes();
+        self.lines.push_front(blank);
+        // What was tried stands in front.
+        self.tried += usize::from(self.tried > 0);
+    }
+
+    /// Takes out and returns the lines that `is_meant` picks. None MUST be on its way.
+    pub fn withhold(&mut self, is_meant: impl Fn(&Line) -> bool) -> Vec<Line> {
+        let (tried, counted) = (self.tried, self.counted);
+        let (mut withheld, mut tried_and_kept) = (Vec::new(), 0);
         for (place, line) in self.take().into_iter().enumerate() {
-            if line.typed < since {
-                stale.push(line);
+            if is_meant(&line) {
+                withheld.push(line);
             } else {
-                fresh_tried += usize::from(place < tried);
-                self.push(line);
+                tried_and_kept += usize::from(place < tried);
+                self.bytes += line.bytes();
+                self.lines.push_back(line);
             }
         }
-        self.counted = counted;
-        self.tried = fresh_tried;
-        stale
+        (self.counted, self.tried) = (counted, tried_and_kept);
+        withheld
+    }
+
+    /// Whether any line is one that `is_meant` picks.
+    pub fn has(&self, is_meant: impl Fn(&Line) -> bool) -> bool {
+        self.lines.iter().any(is_meant)
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_at_rest(&self) -> bool {
+        self.sent == 0
     }
 
     /// Empties it, for a new session: returns what was sent and may have had its effect or not, and

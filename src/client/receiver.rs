@@ -83,6 +83,13 @@ impl Receiver {
                 }
                 session.learn(&event);
                 match &event {
+                    Event::Got(_) => {
+                        let withheld = link.seat(|seat| mem::take(&mut seat.withheld));
+                        if let Some(lines) = withheld.filter(|lines| !lines.is_empty()) {
+                            self.show(&mem::take(&mut batch));
+                            self.give_back(&lines, |count| painter.lang.withheld(count));
+                        }
+                    }
                     Event::Goodbye(farewell) => {
                         let _ = screen.show(&batch);
                         return Ending::Dismissed(*farewell);

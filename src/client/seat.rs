@@ -1,7 +1,11 @@
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::outbox::{Line, Outbox};
 use crate::protocol::{Command, Event, Stamp, Token, Username};
+
+/// How many names that were left are remembered one by one.
+const MOST_GONE: usize = 4096;
 
 /// What a person typed longer ago is not said any more without being asked.
 const TOO_OLD: Duration = Duration::from_secs(120);
@@ -19,6 +23,13 @@ pub struct Seat {
     pub is_typed: bool,
     /// The last stamp that has come.
     seen: Stamp,
+    /// Who has left a name since the first of the uncounted lines, and whether others may have.
+    gone: Vec<Username>,
+    has_missed: bool,
+    /// What was missed is still being told; only when a blank line is counted, all of it has come.
+    is_catching_up: bool,
+    /// Private lines that were kept from whoever may have taken the name of whom they are for.
+    pub withheld: Vec<Line>,
 }
 
 /// Where one is.
@@ -64,14 +75,32 @@ impl Seat {
             password: None,
             is_typed,
             seen: Stamp::FIRST,
+            gone: Vec::new(),
+            has_missed: false,
+            is_catching_up: false,
+            withheld: Vec::new(),
         }
     }
 
     /// Takes in what the server says. `false` for what it has said before.
     pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> bool {
+        if self.outbox.is_empty() {
+            (self.gone, self.has_missed) = Default::default();
+        }
         match event {
             Event::Welcome(..) => self.place = Place::Room,
-            Event::Got(counted) => self.outbox.count(*counted),
+            Event::Got(counted) => {
+                self.outbox.count(*counted);
+                if self.is_catching_up && self.outbox.is_at_rest() {
+                    self.is_catching_up = false;
+                    self.withhold();
+                }
+            }
+            Event::Missed(_) => self.has_missed = true,
+            Event::Leave(name, _) | Event::Renamed(name, _) if self.gone.len() < MOST_GONE => {
+                self.gone.push(name.clone());
+            }
+            Event::Leave(..) | Event::Renamed(..) => self.has_missed = true,
             Event::Session(token, _) => {
                 self.claim = Claim::Session(*token);
                 // In a new session the clock may have been set back.
@@ -120,9 +149,34 @@ impl Seat {
 
     /// Takes the seat again, from where the server has `counted` so many lines. Returns what has
     /// become too old to be said.
+    ///
+    /// Where private lines wait, all lines wait until what was missed has come.
     pub fn resume(&mut self, counted: u64) -> Vec<Line> {
         self.place = Place::Room;
-        self.outbox.resume(counted, self.oldest())
+        self.outbox.resume(counted);
+        let oldest = self.oldest();
+        let too_old = self.outbox.withhold(|line| line.typed < oldest);
+        if self.outbox.has(|line| addressee(line).is_some()) {
+            self.outbox.push_blank();
+            self.is_catching_up = true;
+        }
+        too_old
+    }
+
+    /// Whether the next line has to wait.
+    pub fn waits(&self) -> bool {
+        self.is_catching_up && !self.outbox.is_at_rest()
+    }
+
+    /// Keeps private lines from whoever may have taken the name of whom they are for.
+    fn withhold(&mut self) {
+        let (gone, has_missed) = (mem::take(&mut self.gone), mem::take(&mut self.has_missed));
+        let may_be_another = |line: &Line| {
+            addressee(line).is_some_and(|to| {
+                has_missed || to.parse().is_ok_and(|to: Username| gone.contains(&to))
+            })
+        };
+        self.withheld.extend(self.outbox.withhold(may_be_another));
     }
 
     /// Takes another seat, in a session that knows nothing of what was said before. Returns what was
@@ -132,10 +186,8 @@ impl Seat {
         self.place = Place::Room;
         let oldest = self.oldest();
         let (uncertain, unsent) = self.outbox.empty();
-        let is_good = |line: &Line| {
-            let command = Command::parse(&line.text);
-            line.typed >= oldest && !matches!(command, Ok(Some(Command::Private { .. })))
-        };
+        self.is_catching_up = false;
+        let is_good = |line: &Line| line.typed >= oldest && addressee(line).is_none();
         let (good, withheld) = unsent.into_iter().partition(is_good);
         let good: Vec<Line> = good;
         for line in good {
@@ -150,5 +202,13 @@ impl Seat {
             true => SystemTime::now() - TOO_OLD,
             false => SystemTime::UNIX_EPOCH,
         }
+    }
+}
+
+/// For whom a line is, as typed, if it is private.
+fn addressee(line: &Line) -> Option<&str> {
+    match Command::parse(&line.text) {
+        Ok(Some(Command::Private { to, .. })) => Some(to),
+        _ => None,
     }
 }

@@ -99,13 +99,16 @@ fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
         terminal.wait_for("<ana> three");
         terminal.type_in("half");
         let mut peer = let_back(&impostor, 20, counted);
+        // First what was missed has to have come, for the sake of the private line.
+        peer.expect("");
+        peer.send(&format!("GOT {}", counted + 1));
         if counted == 2 {
             peer.expect("two");
         }
         peer.expect("three");
         peer.expect("/msg bruno four");
         terminal.wait_for("Back after");
-        peer.send(&format!("@{} MSG bruno missed\nGOT 5", stamp(21)));
+        peer.send(&format!("@{} MSG bruno missed\nGOT 6", stamp(21)));
         terminal.wait_for("<bruno> missed");
         terminal.wait_for_input("half");
         terminal.press(" a line\r");
@@ -118,6 +121,34 @@ fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
             let told = rows.iter().filter(|row| row.contains(words));
             assert_eq!(told.count(), 1, "{words} (left: came) {rows:#?}");
         }
+    }
+}
+
+#[test]
+fn a_private_line_is_kept_from_whoever_may_have_taken_the_name_meanwhile() {
+    let missed = [
+        format!("@{} LEAVE bruno lost\n@{} JOIN bruno", stamp(21), stamp(22)),
+        format!("@{} NICK bruno bruna\n@{} JOIN bruno", stamp(21), stamp(22)),
+        "MISSED 7".to_owned(),
+    ];
+    for missed in missed {
+        let (impostor, terminal, peer) = ana_in_the_room();
+        drop(peer);
+        terminal.wait_for("trying again, Ctrl-C gives up.");
+        for line in ["/msg carla hello", "/msg @BRUNO: the key", "to all"] {
+            terminal.say(line);
+        }
+        let mut peer = let_back(&impostor, 10, 1);
+        peer.expect("");
+        peer.send(&format!("{missed}\nGOT 2"));
+        if !missed.contains("MISSED") {
+            peer.expect("/msg carla hello");
+        }
+        peer.expect("to all");
+        terminal.wait_for("for under the person's name");
+        terminal.wait_for("-- /msg @BRUNO: the key");
+        terminal.press(UP);
+        terminal.wait_for_input("/msg @BRUNO: the key");
     }
 }
 

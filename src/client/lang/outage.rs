@@ -16,6 +16,10 @@ sentences! {
         "Linhas não enviadas ({lines}):",
         "Lines that were not sent ({lines}):"
     }
+    fn withheld(lines: usize) {
+        "Não enviadas ({lines}), pois sob o nome da pessoa pode agora estar outra:",
+        "Not sent ({lines}), for under the person's name there may be somebody else by now:"
+    }
     fn uncertain(lines: usize) {
         "Linhas que talvez não tenham chegado ({lines}):",
         "Lines that may not have arrived ({lines}):"

@@ -21,6 +21,12 @@ fn send_all(outbox: &mut Outbox) -> Vec<String> {
     std::iter::from_fn(|| outbox.send_next(true).map(str::to_owned)).collect()
 }
 
+/// Over the next connection, and what was typed before `since` is taken out.
+fn resume(outbox: &mut Outbox, counted: u64, since: SystemTime) -> Vec<Line> {
+    outbox.resume(counted);
+    outbox.withhold(|line| line.typed < since)
+}
+
 const LONG_AGO: SystemTime = SystemTime::UNIX_EPOCH;
 
 #[test]
@@ -32,7 +38,7 @@ fn what_was_not_counted_is_sent_again_over_the_next_connection() {
     assert_eq!(send_all(&mut outbox), ["a", "b", "c"]);
     outbox.count(1);
     outbox.push(line("d", 0));
-    assert!(outbox.resume(2, LONG_AGO).is_empty());
+    assert!(resume(&mut outbox, 2, LONG_AGO).is_empty());
     assert_eq!(send_all(&mut outbox), ["c", "d"]);
     outbox.count(4);
     assert!(outbox.is_empty() && outbox.is_sent());
@@ -47,7 +53,7 @@ fn what_is_older_than_two_minutes_comes_back_and_the_rest_keeps_its_order() {
     outbox.send_next(true);
     outbox.send_next(true);
     let since = SystemTime::UNIX_EPOCH + Duration::from_secs(300);
-    assert_eq!(texts(&outbox.resume(1, since)), ["old"]);
+    assert_eq!(texts(&resume(&mut outbox, 1, since)), ["old"]);
     assert_eq!(send_all(&mut outbox), ["new", "newest"]);
     // The server counts what it got, and never got the old one.
     outbox.count(2);
@@ -63,7 +69,7 @@ fn a_new_session_is_told_nothing_of_what_may_have_been_said() {
         outbox.push(line(text, 0));
     }
     outbox.send_next(true);
-    outbox.resume(0, LONG_AGO);
+    resume(&mut outbox, 0, LONG_AGO);
     let (sent, unsent) = outbox.empty();
     assert_eq!((texts(&sent), texts(&unsent)), (vec!["a"], vec!["b", "c"]));
     // It counts from the beginning.
@@ -98,7 +104,7 @@ fn little_is_on_its_way_until_it_is_counted() {
     outbox.count(1);
     assert_eq!(send_all(&mut outbox).len(), 1);
     // Over a new connection nothing is on its way.
-    outbox.resume(2, LONG_AGO);
+    resume(&mut outbox, 2, LONG_AGO);
     assert_eq!(send_all(&mut outbox).len(), 4);
     outbox.count(10);
     assert_eq!(send_all(&mut outbox).len(), 4);
@@ -115,7 +121,7 @@ fn a_server_that_counts_what_it_was_never_sent_makes_nothing_go_lost() {
     outbox.push(line("b", 0));
     outbox.send_next(true);
     outbox.count(u64::MAX);
-    outbox.resume(u64::MAX, LONG_AGO);
+    resume(&mut outbox, u64::MAX, LONG_AGO);
     assert_eq!(send_all(&mut outbox), ["b"]);
 }
 
@@ -170,7 +176,7 @@ proptest! {
                 Step::Tell => outbox.count(heard.len() as u64),
                 Step::Break => {
                     on_the_way.clear();
-                    outbox.resume(heard.len() as u64, LONG_AGO);
+                    resume(&mut outbox, heard.len() as u64, LONG_AGO);
                 }
             }
         }
@@ -178,4 +184,23 @@ proptest! {
         prop_assert_eq!(heard, expected);
         prop_assert!(outbox.is_empty());
     }
+}
+
+#[test]
+fn a_blank_line_goes_before_all_others_and_counts_as_they_do() {
+    let mut outbox = Outbox::default();
+    for text in ["a", "b", "c"] {
+        outbox.push(line(text, 0));
+    }
+    outbox.send_next(true);
+    outbox.resume(0);
+    outbox.push_blank();
+    assert_eq!(outbox.send_next(true), Some(""));
+    assert!(!outbox.is_at_rest());
+    outbox.count(1);
+    assert!(outbox.is_at_rest());
+    assert_eq!(texts(&outbox.withhold(|line| line.text == "b")), ["b"]);
+    assert_eq!(send_all(&mut outbox), ["a", "c"]);
+    outbox.count(3);
+    assert!(outbox.is_empty());
 }
