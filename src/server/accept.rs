@@ -17,7 +17,7 @@ use crate::net::plain_words;
 use crate::protocol::Farewell;
 
 /// How long accepting has to have gone well before a failure is told again.
-const EPISODE: Duration = Duration::from_secs(1);
+const EPISODE: Duration = Duration::from_secs(10);
 
 /// A session needs little; what it touches of this stays resident. So that it touches little, what
 /// a session does is not inlined into one frame with room for all of it.
