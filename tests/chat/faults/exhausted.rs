@@ -170,12 +170,11 @@ fn no_threads_left() {
     let mut crowd: Vec<Peer> = (0..30).map(|_| server.connect()).collect();
     wait_until("it says so", || complaints(&server) > 0);
     assert_well(&server, &mut ana, &mut bia);
-    // Who has shaken hands goes on in another thread, and is refused where there is none.
+    // Who has shaken hands goes on in another thread, and is refused where there is none: some threads
+    // may be free by now.
     let threads = proc_status(server.process.pid(), "Threads");
-    assert!(
-        threads == 12 || is_over_tls() && threads == 11,
-        "{threads} threads"
-    );
+    let least = if is_over_tls() { 8 } else { 12 };
+    assert!((least..=12).contains(&threads), "{threads} threads");
     // The last of them is long refused, or there would be a thread for each.
     let answers = crowd.iter_mut().map(|peer| peer.expect_start(""));
     let refused = answers.filter(|answer| answer == "BYE server-full").count();
