@@ -192,17 +192,21 @@ impl Link {
         }
     }
 
-    /// Says that the connection is broken; `false` when nobody is to come back over a new one.
+    /// Gives the connection up, which is broken or was ended by the server; `false` when nobody is to
+    /// come back over a new one.
     pub fn lose(&self) -> bool {
         let mut state = self.lock();
         match &mut state.seat {
             Some(seat) if seat.is_worth_coming_back() && !self.session.is_ending() => {
                 seat.place = Place::Away;
                 self.session.change(|known| known.is_away = true);
-                true
             }
-            _ => false,
+            _ => return false,
         }
+        drop(state);
+        // At once: a server that shuts down waits for it.
+        self.close();
+        true
     }
 
     /// Connects anew, to a server that has the key it had before.

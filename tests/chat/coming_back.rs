@@ -235,6 +235,16 @@ fn a_server_that_is_shut_down_or_full_is_tried_again() {
 }
 
 #[test]
+fn a_connection_that_is_lost_is_closed_before_there_is_another() {
+    let (impostor, terminal, mut peer) = ana_in_the_room();
+    peer.send("BYE shutdown");
+    terminal.wait_for("I come back when it does");
+    // A server that shuts down waits for that.
+    assert_eq!(peer.line(), None, "(left: came)");
+    let_back(&impostor, 10, 1);
+}
+
+#[test]
 fn a_session_that_is_not_known_any_more_names_what_may_not_have_arrived() {
     let (impostor, terminal, mut peer) = ana_in_the_room();
     terminal.say("said and counted");
