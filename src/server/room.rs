@@ -62,6 +62,8 @@ struct Person {
     since: Timestamp,
     /// From when on nobody reads what they are told, if so.
     gone: Option<Timestamp>,
+    /// When authors were last told that they have not been told all.
+    warned: Timestamp,
     is_operator: bool,
 }
 
@@ -181,6 +183,7 @@ impl Room {
             peer,
             since,
             gone: None,
+            warned: Timestamp::UNIX_EPOCH,
             is_operator: false,
         };
         self.people.insert(seat, person);

@@ -169,11 +169,12 @@ impl Session {
         self.lines = self.counted();
         self.is_last_open = false;
         let now = Timestamp::now();
-        let is_failed = matches!(state, State::Left | State::Broken | State::Slow);
-        let unread_since = match ended.is_err() || is_failed {
-            // So long the client may have been unable to read, or unwilling.
-            true => now - server.options.keepalive,
-            false => now,
+        let unread_since = match state {
+            // The client has closed its side, and could still read.
+            State::Open if ended.is_ok() => now,
+            // So long it may have been unable to read, or unwilling: also where it comes back over
+            // another connection before it is known that this one is dead.
+            _ => now - server.options.keepalive,
         };
         server
             .registry

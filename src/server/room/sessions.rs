@@ -58,7 +58,8 @@ impl Room {
         let Some(person) = self.people.get_mut(&seat) else {
             return;
         };
-        let gone = person.gone.take();
+        // No author is told twice of the same.
+        let gone = person.gone.take().map(|gone| gone.max(person.warned));
         let resumed = Event::Resumed(person.name.clone(), people, lines);
         let text = format!(
             "{} is back, and was not told all that you wrote privately",
@@ -77,6 +78,7 @@ impl Room {
         }
         self.turn.answer(seat, &lines);
         if !unread.is_empty() {
+            person.warned = self.now;
             let stamp = self.stamp();
             self.warn(&unread, &text, stamp);
         }

@@ -164,6 +164,23 @@ fn a_private_line_that_is_too_long_ago_to_be_told_counts_as_unread() {
 }
 
 #[test]
+fn a_private_line_that_one_who_takes_over_is_not_told_counts_as_unread() {
+    let server = Server::start(&["--burst", "100"]);
+    let mut ana = enter(&server, "ana");
+    let mut bia = server.join("bia");
+    bia.send("/msg ana psst");
+    let padding = "x".repeat(4000);
+    // More than she is told again, and less than makes her slow.
+    (0..40).for_each(|_| bia.send(&padding));
+    assert_eq!(bia.sync(), ["PRIV bia ana psst"], "(left: came)");
+    // The server does not know yet that her old connection is dead.
+    ana.come_back(server.connect());
+    ana.expect_start("MISSED ");
+    let told = "INFO ana is back, and was not told all that you wrote privately";
+    assert_eq!(bia.sync(), [told], "(left: came)");
+}
+
+#[test]
 fn an_author_who_is_away_while_that_is_found_out_is_told_on_coming_back() {
     let server = Server::start(&["--send-buffer", "16"]);
     let mut ana = enter(&server, "ana");
