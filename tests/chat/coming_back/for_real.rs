@@ -157,6 +157,7 @@ fn after_a_restart_of_the_server_one_comes_in_anew_and_is_told_what_may_be_lost(
         states.all(|state| state.unwrap().contains(") T "))
     });
     terminal.say("lost on the way");
+    wait_until("it has been sent", || has_unread(address.port()));
     server.process.signal(Signal::SIGKILL);
     drop(server);
     terminal.wait_for("trying again, Ctrl-C gives up.");
@@ -169,4 +170,15 @@ fn after_a_restart_of_the_server_one_comes_in_anew_and_is_told_what_may_be_lost(
     terminal.say("after");
     let heard = witness.wait_for("MSG ana after");
     assert!(!heard.iter().any(|line| line.contains("lost")), "{heard:?}");
+}
+
+/// Whether something has come to this port of this machine that nobody has read yet.
+fn has_unread(port: u16) -> bool {
+    let sockets = fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let local = format!(":{port:04X}");
+    sockets.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // The state of an open connection, and what waits to be sent and to be read.
+        fields[1].ends_with(&local) && fields[3] == "01" && !fields[4].ends_with(":00000000")
+    })
 }
