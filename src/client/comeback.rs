@@ -32,13 +32,14 @@ enum Return {
 
 impl Receiver {
     /// Comes back to the server, which was lost as `why` says, and tells of that; returns what comes
-    /// over the new connection. Fails with how the session ends instead: because the person leaves, the
-    /// outage lasts too long, or the server is somebody else or wants nobody back.
-    pub fn come_back(&self, why: Ending) -> Result<Lines, Ending> {
+    /// over the new connection. Counts on the `tries` that came to nothing before. Fails with how the
+    /// session ends instead: because the person leaves, the outage lasts too long, or the server is
+    /// somebody else or wants nobody back.
+    pub fn come_back(&self, why: Ending, tries: &mut u32) -> Result<Lines, Ending> {
         let lang = self.painter.lang;
         let lost = SystemTime::now();
         self.complain(lang.lost(&why));
-        let returned = self.try_until_back(why);
+        let returned = self.try_until_back(why, tries);
         let lasted = lost.elapsed().unwrap_or_default();
         match &returned {
             Ok((_, Return::Resumed(too_old))) => {
@@ -66,19 +67,18 @@ impl Receiver {
     }
 
     /// Tries again and again, soon at first and then more seldom.
-    fn try_until_back(&self, why: Ending) -> Result<(Lines, Return), Ending> {
+    fn try_until_back(&self, why: Ending, tries: &mut u32) -> Result<(Lines, Return), Ending> {
         let mut outage = Outage {
             begun: Instant::now(),
             told: Instant::now(),
             last: why.clone(),
         };
         let mut taken = None;
-        let mut tries = 0;
         loop {
-            if !self.wait(&mut outage, pause(tries, chance()))? {
+            if !self.wait(&mut outage, pause(*tries, chance()))? {
                 return Err(why);
             }
-            tries += 1;
+            *tries += 1;
             outage.last = match self.link.connect().and_then(|lines| self.enter(lines)) {
                 Err(ending) if ending.is_passing() => ending,
                 returned => return returned,

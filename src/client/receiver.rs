@@ -1,7 +1,7 @@
 use std::io::{self, ErrorKind};
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::link::{Lines, Link};
 use super::render::Painter;
@@ -10,6 +10,10 @@ use super::session::Session;
 use super::{Ending, Problem};
 use crate::net::plain_words;
 use crate::protocol::{Event, Farewell, Stamp, Text, Username};
+
+/// How long a connection has to last. Coming back from one that broke sooner counts as a try that
+/// failed, so that nobody comes back again and again at once to where it cannot last.
+const STEADY: Duration = Duration::from_secs(2);
 
 /// The receiver thread's side of the session.
 pub struct Receiver {
@@ -26,12 +30,17 @@ impl Receiver {
     /// body of the receiver thread.
     pub fn receive(&self) {
         let mut lines = self.link.lines();
+        let mut tries = 0;
         let ending = loop {
+            let since = Instant::now();
             let ending = self.show_all(&mut lines);
+            if since.elapsed() >= STEADY {
+                tries = 0;
+            }
             if !is_outage(&ending) || !self.link.lose() {
                 break ending;
             }
-            match self.come_back(ending) {
+            match self.come_back(ending, &mut tries) {
                 Ok(new) => lines = new,
                 Err(ending) => break ending,
             }

@@ -6,6 +6,7 @@ mod for_real;
 mod from_a_pipe;
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::Peer;
 use crate::support::client::{Impostor, client_of};
@@ -242,6 +243,21 @@ fn a_connection_that_is_lost_is_closed_before_there_is_another() {
     // A server that shuts down waits for that.
     assert_eq!(peer.line(), None, "(left: came)");
     let_back(&impostor, 10, 1);
+}
+
+#[test]
+fn one_comes_back_more_and_more_seldom_to_where_no_connection_lasts() {
+    let (impostor, _terminal, peer) = ana_in_the_room();
+    drop(peer);
+    let start = Instant::now();
+    for _ in 0..4 {
+        drop(let_back(&impostor, 10, 1));
+    }
+    let (took, least) = (start.elapsed(), Duration::from_secs(3));
+    assert!(
+        took >= least,
+        "expected: {least:?} at least\n    came: {took:?}"
+    );
 }
 
 #[test]
