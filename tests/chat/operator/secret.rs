@@ -1,6 +1,7 @@
 //! Who is an operator, and what others learn of it.
 
 use std::fs;
+use std::process::Command;
 
 use super::{Folder, join_from, op, operator};
 use crate::support::client::client;
@@ -201,4 +202,44 @@ fn from_afar_only_encryption_makes_an_operator() {
         process.send(&op(&server));
         process.stdout.wait_for("you are an operator now");
     }
+}
+
+#[test]
+fn an_operator_who_comes_back_where_others_can_read_along_is_none() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let server = Server::with(&["--bind", "0.0.0.0:0", "--plaintext", "any"]);
+    let server = server.through(|server| network.on(0, server)).start();
+    server.process.wait_for("operators type: ");
+    let connect = |machine, address: &str| {
+        let port = server.address.port();
+        let talk = format!("exec 3<>/dev/tcp/{address}/{port}; cat <&3 & cat >&3");
+        let mut bash = Command::new("bash");
+        Process::spawn(&mut network.on(machine, bash.args(["-c", &talk])))
+    };
+    let mut near = connect(0, "127.0.0.1");
+    near.stdout.wait_for("<USERNAME>");
+    near.send("/session\nana");
+    near.stdout.wait_for(" SESSION ");
+    near.send(&op(&server));
+    near.stdout.wait_for("you are an operator now");
+    near.send("/quem");
+    near.stdout.wait_for("INFO ana 127.0.0.1 since ");
+    let heard = near.stdout.so_far();
+    let session = heard.lines().find(|line| line.contains(" SESSION "));
+    let words: Vec<&str> = session.unwrap().split(' ').collect();
+    let [stamp, "SESSION", token, _] = words[..] else {
+        panic!("{words:?}");
+    };
+
+    let mut far = connect(1, ADDRESSES[0]);
+    far.stdout.wait_for("<USERNAME>");
+    far.send(&format!("/resume {token} {}", &stamp[1..]));
+    far.stdout.wait_for("RESUMED ana 1");
+    far.send("/quem\n/sync");
+    far.stdout.wait_for("ERR unknown-command /sync");
+    let heard = far.stdout.so_far();
+    assert!(heard.contains("USERS 1 ana"), "{heard}");
+    assert!(!heard.contains("INFO ana"), "{heard}");
 }
