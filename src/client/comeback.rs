@@ -24,10 +24,15 @@ const NAME_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How one is in the room again, and which lines come to nothing by that.
 enum Return {
-    /// In the same session; these have become too old to be said.
-    Resumed(Vec<Line>),
-    /// As a newcomer; of the first ones nobody knows whether they were said, and the others will not be.
-    Anew(Vec<Line>, Vec<Line>),
+    /// In the same session.
+    Resumed { too_old: Vec<Line> },
+    /// As a newcomer.
+    Anew {
+        /// Sent, and said or not: nobody knows.
+        uncertain: Vec<Line>,
+        /// Neither sent nor to be sent.
+        unsent: Vec<Line>,
+    },
 }
 
 impl Receiver {
@@ -42,11 +47,11 @@ impl Receiver {
         let returned = self.try_until_back(why, tries);
         let lasted = lost.elapsed().unwrap_or_default();
         match &returned {
-            Ok((_, Return::Resumed(too_old))) => {
+            Ok((_, Return::Resumed { too_old })) => {
                 self.show(&self.painter.remark(lang.back(lasted)));
                 self.give_back(too_old, |count| lang.too_old(count));
             }
-            Ok((_, Return::Anew(uncertain, unsent))) => {
+            Ok((_, Return::Anew { uncertain, unsent })) => {
                 self.show(&self.painter.remark(lang.back_anew(lasted)));
                 self.give_back(uncertain, |count| lang.uncertain(count));
                 self.give_back(unsent, |count| lang.unsent(count));
@@ -75,7 +80,7 @@ impl Receiver {
         };
         let mut taken = None;
         loop {
-            if !self.wait(&mut outage, pause(*tries, chance()))? {
+            if !self.wait(&mut outage, pause(*tries, random_fraction()))? {
                 return Err(why);
             }
             *tries += 1;
@@ -158,18 +163,19 @@ impl Receiver {
                 }
                 Event::Resumed(name, _, counted) => {
                     let too_old = self.link.seat(|seat| seat.resume(*counted));
+                    let too_old = too_old.unwrap_or_default();
                     self.session.learn(&event);
                     self.link.go_on()?;
                     // It may be another one than before.
                     self.ask_as(name);
-                    return Ok((lines, Return::Resumed(too_old.unwrap_or_default())));
+                    return Ok((lines, Return::Resumed { too_old }));
                 }
                 Event::Welcome(..) => {
                     let (uncertain, unsent) = self.link.seat(Seat::begin_anew).unwrap_or_default();
                     self.session.learn(&event);
                     self.show(&self.painter.paint(&event, None));
                     self.link.go_on()?;
-                    return Ok((lines, Return::Anew(uncertain, unsent)));
+                    return Ok((lines, Return::Anew { uncertain, unsent }));
                 }
                 Event::Goodbye(farewell) => return Err(Ending::Dismissed(*farewell)),
                 _ => {}
@@ -182,8 +188,8 @@ impl Receiver {
         self.link.answer(line).map_err(lost)
     }
 
-    /// Tells of `lines` that come to nothing, each without the secret in it, and lets the Up key bring them
-    /// back.
+    /// Shows `lines` that will not be said, each without the secret in it, and lets the Up key bring
+    /// them back.
     pub(super) fn give_back(&self, lines: &[Line], sentence: impl Fn(usize) -> String) {
         let says =
             |line: &&Line| !matches!(Command::parse(&line.text), Ok(None | Some(Command::Who)));
@@ -236,20 +242,20 @@ fn next_event(lines: &mut Lines, is_greeted: bool) -> Result<Event<'static>, Pro
     }
 }
 
-/// How long to wait before the next try, `chance` being from 0 to 1: not all come back at once to a
-/// server that was away.
-fn pause(tries: u32, chance: f64) -> Duration {
+/// How long to wait before the next try. `random`, from 0 to 1, spreads it: not all come back at once
+/// to a server that was away.
+fn pause(tries: u32, random: f64) -> Duration {
     match tries {
-        0 => Duration::from_millis(500).mul_f64(chance),
+        0 => Duration::from_millis(500).mul_f64(random),
         tries => {
             let longest = Duration::from_secs(1 << (tries - 1).min(5)).min(LONGEST_PAUSE);
-            longest.mul_f64(0.5 + chance / 2.0)
+            longest.mul_f64(0.5 + random / 2.0)
         }
     }
 }
 
-/// By chance from 0 to 1: each `RandomState` has keys of its own.
-fn chance() -> f64 {
+/// From 0 to 1. Random because each `RandomState` has keys of its own.
+fn random_fraction() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }
 
@@ -259,7 +265,7 @@ mod tests {
 
     #[test]
     fn one_tries_at_once_and_then_more_and_more_seldom() {
-        let pauses = |chance| (0..8).map(move |tries| pause(tries, chance).as_millis());
+        let pauses = |random| (0..8).map(move |tries| pause(tries, random).as_millis());
         assert_eq!(
             pauses(0.0).collect::<Vec<_>>(),
             [0, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]

@@ -140,8 +140,8 @@ impl From<Problem> for Ending {
 }
 
 impl Ending {
-    /// Whether it is worth to try again after it: the way there is broken for now, or the server is not
-    /// there yet, or has no space. Whoever sends off, or is somebody else, would do so again.
+    /// Whether it is worth trying again: the way there is broken for now, or the server is not there
+    /// yet, or has no space. A server that sends people off, or is another one, would be the same again.
     pub fn is_passing(&self) -> bool {
         match self {
             Ending::Dismissed(farewell) => matches!(

@@ -15,8 +15,9 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(9);
 const SILENCE: Duration = Duration::from_secs(1);
 
 impl Talk<'_> {
-    /// Gives the server the password if it wants one, and a name until it accepts one; `false` when the person leaves instead, or
-    /// the session ends. Fails when a name is refused and nobody can be asked for another.
+    /// Gives the server the password if it wants one, and a name until it accepts one; `false` when
+    /// the person leaves instead, or the session ends. Fails when a name is refused and nobody can be
+    /// asked for another.
     pub fn introduce(
         &mut self,
         prompt: &mut Prompt,

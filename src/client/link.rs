@@ -37,7 +37,7 @@ pub struct Link {
 struct State {
     stream: Arc<Stream>,
     sent: Sent,
-    /// None without a session, for who never comes back.
+    /// `None` for whoever does not come back when the connection breaks.
     seat: Option<Seat>,
     /// More was to be sent than is kept.
     is_full: bool,
@@ -54,8 +54,8 @@ pub struct Incoming(Arc<Stream>);
 pub type Lines = LineReader<Incoming>;
 
 impl Link {
-    /// The link over `stream`, for as long as `session` lasts; from `seat` one comes back to
-    /// `server`, which `trust` has to know then.
+    /// The link over `stream`, for as long as `session` lasts. With a `seat`, one comes back to
+    /// `server` when the connection breaks, if it still is one that `trust` believes.
     pub fn new(
         stream: Stream,
         session: Arc<Session>,
@@ -157,13 +157,13 @@ impl Link {
         }
     }
 
-    /// Takes in what concerns the seat. `false` for what was said before, which is not for anybody.
+    /// Takes in what concerns the seat. `false` for what has come before, and is not to be shown again.
     pub fn heed(&self, stamp: Option<Stamp>, event: &Event) -> bool {
         let mut state = self.lock();
         let Some(seat) = &mut state.seat else {
             return true;
         };
-        if seat.is_denied(stamp, event) {
+        if seat.is_without_session(stamp, event) {
             state.seat = None;
             return true;
         }
@@ -192,19 +192,17 @@ impl Link {
         }
     }
 
-    /// Gives the connection up, which is broken or was ended by the server; `false` when nobody is to
-    /// come back over a new one.
+    /// Gives the connection up, at once: a server that shuts down waits for that. `false` when nobody
+    /// is to come back over a new one.
     pub fn lose(&self) -> bool {
         let mut state = self.lock();
-        match &mut state.seat {
-            Some(seat) if seat.is_worth_coming_back() && !self.session.is_ending() => {
-                seat.place = Place::Away;
-                self.session.change(|known| known.is_away = true);
-            }
-            _ => return false,
-        }
+        let returns = |seat: &&mut Seat| seat.is_worth_coming_back() && !self.session.is_ending();
+        let Some(seat) = state.seat.as_mut().filter(returns) else {
+            return false;
+        };
+        seat.place = Place::Away;
+        self.session.change(|known| known.is_away = true);
         drop(state);
-        // At once: a server that shuts down waits for it.
         self.close();
         true
     }

@@ -7,7 +7,8 @@ use crate::protocol::{Command, Event, Stamp, Token, Username};
 /// How many names that were left are remembered one by one.
 const MOST_GONE: usize = 4096;
 
-/// What a person typed longer ago is not said any more without being asked.
+/// How long a line that was typed may wait for a connection. An older one is given back to whoever
+/// typed it: what it answers is long past.
 const TOO_OLD: Duration = Duration::from_secs(120);
 
 /// A seat in the room that outlives the connection: what it takes to come back to it, and what was
@@ -82,7 +83,7 @@ impl Seat {
         }
     }
 
-    /// Takes in what the server says. `false` for what it has said before.
+    /// Takes in what the server says. `false` for what it has said before the connection broke.
     pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> bool {
         if self.outbox.is_empty() {
             (self.gone, self.has_missed) = Default::default();
@@ -115,7 +116,7 @@ impl Seat {
     }
 
     /// Whether `event` shows that the server gives no sessions: in one, it would have a stamp.
-    pub fn is_denied(&self, stamp: Option<Stamp>, event: &Event) -> bool {
+    pub fn is_without_session(&self, stamp: Option<Stamp>, event: &Event) -> bool {
         let is_stamped = matches!(
             event,
             Event::Join(_)

@@ -3,8 +3,8 @@
 //! UTF-8 lines that end in `\n`; every `\r` before it is dropped, and a byte order mark at the start
 //! of the stream. What a client sends is what a person types: first a [user name](Username), then
 //! one line per message or [command](Command). What else can be typed at the name prompt is an
-//! [introduction](Introduction). What the server sends is one [event](Event) a line, words separated by one space, the
-//! last field being the rest of the line, all [text](Text) cleaned:
+//! [introduction](Introduction). What the server sends is one [event](Event) a line, words separated
+//! by one space, the last field being the rest of the line, all [text](Text) cleaned:
 //!
 //! | line | meaning |
 //! | --- | --- |

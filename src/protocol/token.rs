@@ -14,9 +14,9 @@ pub struct Token([u8; 16]);
 pub struct NotAToken;
 
 impl Token {
-    /// Of these bytes, which nobody else can know.
-    pub fn new(chance: [u8; 16]) -> Self {
-        Token(chance)
+    /// Made of these bytes, which MUST be random: whoever guesses them has the session.
+    pub fn new(random: [u8; 16]) -> Self {
+        Token(random)
     }
 }
 

@@ -172,8 +172,8 @@ impl Line {
     }
 }
 
-/// Writes lines of which the last comes first, in their order and stamped: as many as fit in `most`
-/// bytes. Returns how many do.
+/// Of lines that come newest first, takes as many as fit in `most` bytes with their stamps, and writes
+/// those oldest first. Returns also how many they are.
 fn write<'a>(latest_first: impl Iterator<Item = &'a Line>, most: usize) -> (String, usize) {
     let stamp_size = "@2026-11-25T22:08:30.123456Z ".len();
     let mut size = 0;

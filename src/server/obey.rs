@@ -5,8 +5,7 @@ use super::Server;
 use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
 use super::connection::Connection;
 use super::operator::Asking;
-use super::post::NotSeated;
-use super::post::Outbox;
+use super::post::{NotSeated, Outbox};
 use super::session::{Client, Session};
 use crate::protocol::{Command, Event, LINE_LIMIT, LeaveReason, RefusalCode, Username};
 

@@ -41,11 +41,11 @@ impl OperatorSecret {
         OperatorSecret { secret, is_made }
     }
 
-    /// A new one, and how it is typed: like `K7QM-2VXD`, 40 bits of chance in Crockford's base 32.
+    /// A new one, and how it is typed: like `K7QM-2VXD`, 40 random bits in Crockford's base 32.
     pub fn make() -> Result<(Self, String), SecretError> {
         let mut bits = [0; 5];
         let filled = SystemRandom::new().fill(&mut bits);
-        filled.map_err(|_| SecretError::NoChance)?;
+        filled.map_err(|_| SecretError::NoRandomNumbers)?;
         let digits = CROCKFORD.encode(&bits);
         let (first, second) = digits.split_at(4);
         let typed = format!("{first}-{second}");

@@ -4,7 +4,6 @@ use std::thread;
 
 use super::connection::Connection;
 use super::lock;
-
 use super::post::{NotSeated, Outbox, Post, SeatId};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.

@@ -60,7 +60,7 @@ struct Person {
     /// Where they are connected, and since when they are here.
     peer: SocketAddr,
     since: Timestamp,
-    /// From when on nobody reads what they are told, if so.
+    /// Since when nobody reads what they are told; `None` while somebody does.
     gone: Option<Timestamp>,
     /// When authors were last told that they have not been told all.
     warned: Timestamp,
@@ -109,7 +109,7 @@ impl Room {
         self.turn.stamped()
     }
 
-    /// Takes note that somebody who has not left yet reads nothing more.
+    /// Takes note that somebody no longer reads, though they have not left yet.
     pub fn lose(&mut self, seat: SeatId) {
         let now = self.now;
         if let Some(person) = self.people.get_mut(&seat) {

@@ -34,7 +34,7 @@ pub enum SecretError {
     Empty(PathBuf),
     /// The system has no random numbers to compare it with.
     #[error("the system has no random numbers")]
-    NoChance,
+    NoRandomNumbers,
 }
 
 impl Secret {
@@ -52,7 +52,7 @@ impl Secret {
 
     pub(super) fn new(word: &str) -> Result<Secret, SecretError> {
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
-        let key = key.map_err(|_| SecretError::NoChance)?;
+        let key = key.map_err(|_| SecretError::NoRandomNumbers)?;
         let tag = sign(&key, form(word).as_bytes());
         Ok(Secret { key, tag })
     }

@@ -56,9 +56,10 @@ struct Entry {
     resumable_from: Instant,
 }
 
-/// Where a session is: at any time in one place.
+/// Who has a session. Always somebody, and never two: so nothing of it is lost or done twice.
 enum Place {
-    /// With a thread, which may serve a connection.
+    /// In the hands of a thread: of the one that serves this connection, or, without one, of the one
+    /// that is giving its seat back.
     Busy(Option<Arc<Connection>>),
     /// Here, and its seat is kept until then.
     Held {
@@ -88,12 +89,12 @@ impl Sessions {
         Sessions { hold, known }
     }
 
-    /// Knows a session in this seat from now on, over `connection`, by the token that is returned.
-    /// Fails where the system has no chance to give.
+    /// Begins a session in this seat, over `connection`; whoever has the returned token can resume it.
+    /// Fails where the system has no random bytes to give.
     pub fn open(&self, seat: SeatId, connection: &Arc<Connection>) -> Result<Token, Unspecified> {
-        let mut chance = [0; 16];
-        SystemRandom::new().fill(&mut chance)?;
-        let token = Token::new(chance);
+        let mut random = [0; 16];
+        SystemRandom::new().fill(&mut random)?;
+        let token = Token::new(random);
         let entry = Entry {
             seat,
             peer: connection.peer(),
@@ -216,8 +217,8 @@ impl Sessions {
         known.forget_the_oldest();
     }
 
-    /// Ends those that `is_about` picks by their seat and where they were last connected: nobody
-    /// resumes them any more.
+    /// Ends the sessions that `is_about` picks by their seat and by where they were last connected:
+    /// from then on nobody can resume them.
     pub fn end(&self, is_about: impl Fn(SeatId, SocketAddr) -> bool) {
         let mut known = lock(&self.known);
         let Known { entries, held, .. } = &mut *known;

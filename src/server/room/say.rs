@@ -39,14 +39,14 @@ impl Room {
         self.turn.spare(from, heard);
     }
 
-    /// Of who comes, goes or changes names.
+    /// Tells everyone who comes, goes or changes names: from then on `/quem` has another answer.
     pub(super) fn tell_all(&mut self, event: &Event, audience: Audience) {
         self.users = None;
         self.tell(&line(event), audience);
     }
 
-    /// All that is said to all passes through here, in the order that everyone hears. Those who hear
-    /// it later are the `audience`.
+    /// All that is said to all passes through here, in the order that everyone hears. The `audience`
+    /// is who is told it again on coming back.
     pub(super) fn tell(&mut self, line: &str, audience: Audience) {
         let stamp = self.stamp();
         let reads_stamps = self.sessions > 0 || self.rules.is_transcribed;

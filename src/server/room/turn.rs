@@ -25,8 +25,8 @@ pub struct Turn {
     left: Vec<SeatId>,
 }
 
-/// One person hears some of what is personal instead of some of what is public; stamped, if they
-/// have a session.
+/// One person hears this stretch of `Turn::personal` instead of this stretch of what is said to all;
+/// each may be empty. Whoever has a session hears the stamped text, and the stretch is of that.
 struct Change {
     seat: SeatId,
     public: Range<usize>,
@@ -53,12 +53,13 @@ impl Turn {
         }
     }
 
-    /// What one person has heard of so far, to be given to [`spare`](Self::spare).
+    /// How many bytes have been said to all so far, as this person reads them; to be given to
+    /// [`spare`](Self::spare).
     pub fn heard(&self, seat: SeatId) -> usize {
         self.public_for(seat).len()
     }
 
-    /// Spares one person what was said to all since then.
+    /// Leaves out for one person what was said to all since [`heard`](Self::heard) returned `since`.
     pub fn spare(&mut self, seat: SeatId, since: usize) {
         let now = self.heard(seat);
         self.change(seat, since..now, 0..0);
