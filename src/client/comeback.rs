@@ -5,9 +5,10 @@ use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::link::Lines;
+use super::link::{Lines, Link};
 use super::outbox::Line;
 use super::receiver::Receiver;
+use super::render::Painter;
 use super::seat::{Claim, Seat};
 use super::typed::secret_in;
 use super::{Ending, Problem};
@@ -62,10 +63,10 @@ impl Receiver {
             }
             Err(Ending::Left) => {}
             Err(_) => {
-                let lines = self.link.seat(|seat| seat.outbox.empty());
-                let (uncertain, unsent) = lines.unwrap_or_default();
-                self.give_back(&uncertain, |count| lang.uncertain(count));
-                self.give_back(&unsent, |count| lang.unsent(count));
+                let told = tell_of_waiting(&self.painter, &self.link);
+                if !told.is_empty() {
+                    self.screen.complain(&told);
+                }
             }
         }
         returned.map(|(lines, _)| lines)
@@ -188,26 +189,47 @@ impl Receiver {
         self.link.answer(line).map_err(lost)
     }
 
-    /// Shows `lines` that will not be said, each without the secret in it, and lets the Up key bring
-    /// them back.
+    /// Shows `lines` that will not be said, and lets the Up key bring them back.
     pub(super) fn give_back(&self, lines: &[Line], sentence: impl Fn(usize) -> String) {
-        let says =
-            |line: &&Line| !matches!(Command::parse(&line.text), Ok(None | Some(Command::Who)));
-        let said: Vec<&Line> = lines.iter().filter(says).collect();
-        if said.is_empty() {
+        let mut told = tell_of(&self.painter, lines, sentence);
+        if told.is_empty() {
             return;
         }
-        let mut told = self.painter.problem(sentence(said.len()));
-        for Line { text, .. } in said {
-            let shown = &text[..secret_in(text).unwrap_or(text.len())];
-            told += &self.painter.remark(Text::new(shown).to_string());
-            self.screen.remember(text);
-        }
+        said_in(lines).for_each(|line| self.screen.remember(&line.text));
         if self.screen.is_terminal() {
             told += &self.painter.remark(self.painter.lang.up_brings_back());
         }
         self.screen.complain(&told);
     }
+}
+
+/// Shows all lines that still wait when the client ends, and the Up key with it; empty where there are
+/// none.
+pub fn tell_of_waiting(painter: &Painter, link: &Link) -> String {
+    let lines = link.seat(|seat| seat.outbox.empty());
+    let (uncertain, unsent) = lines.unwrap_or_default();
+    let uncertain = tell_of(painter, &uncertain, |count| painter.lang.uncertain(count));
+    uncertain + &tell_of(painter, &unsent, |count| painter.lang.unsent(count))
+}
+
+/// Shows `lines` that will not be said, each without the secret in it.
+fn tell_of(painter: &Painter, lines: &[Line], sentence: impl Fn(usize) -> String) -> String {
+    let count = said_in(lines).count();
+    if count == 0 {
+        return String::new();
+    }
+    let mut told = painter.problem(sentence(count));
+    for Line { text, .. } in said_in(lines) {
+        let shown = &text[..secret_in(text).unwrap_or(text.len())];
+        told += &painter.remark(Text::new(shown).to_string());
+    }
+    told
+}
+
+/// Those of `lines` that do more than ask who is here.
+fn said_in(lines: &[Line]) -> impl Iterator<Item = &Line> {
+    let says = |line: &&Line| !matches!(Command::parse(&line.text), Ok(None | Some(Command::Who)));
+    lines.iter().filter(says)
 }
 
 /// An outage so far.

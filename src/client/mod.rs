@@ -113,7 +113,9 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let password = password::given(&options)?;
     let (lang, server) = (options.lang, &options.server);
     let is_on_its_way = leave_at_signals().map_err(system)?;
-    let stream = connect(server, || say_last(&lang.still_connecting(server)))?;
+    let stream = connect(server, || {
+        say_last(&lang.still_connecting(server));
+    })?;
     let (stream, confidence, later) = match encrypt(stream, &options) {
         Ok(encrypted) => encrypted,
         Err(ending) => return Ok(ending),
@@ -192,6 +194,12 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     if session.wait_until(ANSWER_PATIENCE, is_over) && session.lock().is_disconnected {
         let _ = receiving.join();
     }
+    if ending == Ending::Left && session.lock().is_away {
+        // On the screen they look as if they had been said; it has to be given back first.
+        drop(prompt);
+        let told = comeback::tell_of_waiting(&talk.painter, &link);
+        let _ = told.lines().all(say_last);
+    }
     Ok(ending)
 }
 
@@ -234,12 +242,12 @@ fn is_here(stream: &TcpStream) -> bool {
 }
 
 /// Says on standard error why the program ends; not to a terminal that stands still, where the exit
-/// status alone has to say it.
-pub fn say_last(sentence: &str) {
+/// status alone has to say it. Returns whether it was said.
+pub fn say_last(sentence: &str) -> bool {
     let mut stderr = io::stderr();
     let fd = stderr.as_fd();
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
-    if session::poll_for(&mut fds, Some(LAST_WORDS)).is_ok() && fds[0].any() == Some(true) {
-        let _ = writeln!(stderr, "{sentence}");
-    }
+    session::poll_for(&mut fds, Some(LAST_WORDS)).is_ok()
+        && fds[0].any() == Some(true)
+        && writeln!(stderr, "{sentence}").is_ok()
 }

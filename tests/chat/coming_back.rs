@@ -169,7 +169,7 @@ fn what_has_been_heard_is_not_shown_again() {
 }
 
 #[test]
-fn an_outage_can_be_left_at_once() {
+fn an_outage_can_be_left_at_once_and_what_was_not_sent_is_told() {
     type Ending = fn(&Terminal);
     let endings: [Ending; 4] = [
         |terminal| terminal.press("\x03"),
@@ -183,6 +183,8 @@ fn an_outage_can_be_left_at_once() {
             let (impostor, mut terminal, peer) = ana_in_the_room();
             drop(peer);
             terminal.wait_for("trying again");
+            terminal.say("goes nowhere");
+            terminal.wait_for("<ana> goes nowhere");
             let _silent = match is_silent {
                 true => Some(impostor.accept()),
                 false => {
@@ -192,6 +194,12 @@ fn an_outage_can_be_left_at_once() {
             };
             end(&terminal);
             assert_eq!(terminal.finish(), Some(0), "(left: came)");
+            // It is told once the terminal is as it was before, and without a key that is no more.
+            terminal.wait_for("Lines that were not sent (1):");
+            terminal.wait_for("-- goes nowhere");
+            let rows = terminal.rows();
+            let up = rows.iter().find(|row| row.contains("Up key"));
+            assert_eq!(up, None, "(left: came)");
         }
     }
 }
@@ -374,12 +382,9 @@ fn what_cannot_be_kept_is_told_to_who_types_it() {
     terminal.press("this fits\r");
     terminal.press(&line);
     terminal.wait_for("!! The line could not be sent");
+    let rows = terminal.rows().concat();
+    let told = rows.matches("could not be sent").count();
+    assert_eq!(told, 1, "(left: came)");
     terminal.press("\x03");
     assert_eq!(terminal.finish(), Some(0), "(left: came)");
-    let told = terminal
-        .rows()
-        .concat()
-        .matches("could not be sent")
-        .count();
-    assert_eq!(told, 1, "(left: came)");
 }
