@@ -38,8 +38,14 @@ impl ServerAddress {
         let typed = host.trim();
         if let Some((_, rest)) = typed.split_once("://") {
             let authority = rest.split('/').next().unwrap_or_default();
-            let host = without_brackets(split_port(authority).0);
-            return Err(Problem::SchemeInHost(shown(typed), shown(host)));
+            let (host, port) = split_port(authority);
+            let port = port.map(|port| format!(" --port {port}"));
+            let flags = format!(
+                "--host {}{}",
+                without_brackets(host),
+                port.unwrap_or_default()
+            );
+            return Err(Problem::SchemeInHost(shown(typed), shown(&flags)));
         }
         if let (host, Some(port)) = split_port(typed) {
             let flags = shown(&format!("--host {host} --port {port}"));

@@ -30,7 +30,7 @@ pub enum Problem {
     /// A host with a port in it. As it was given, and the flags that say the same.
     #[error("{0:?} has a port in it")]
     PortInHost(String, String),
-    /// A host that is a web address. As it was given, and the host in it.
+    /// A host that is a web address. As it was given, and the flags that would do.
     #[error("{0:?} is a web address")]
     SchemeInHost(String, String),
     /// A link-local address (IPv6) without its zone: each of several networks could be meant.

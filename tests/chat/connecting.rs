@@ -111,17 +111,18 @@ fn a_port_in_the_host_is_pointed_out() {
 
 #[test]
 fn a_web_address_is_pointed_out() {
-    for (typed, host) in [
-        ("http://chat.example", "chat.example"),
-        ("https://192.0.2.1:50001/room", "192.0.2.1"),
-        ("tcp://[::1]:50001", "::1"),
+    for (typed, hint) in [
+        ("http://chat.example", "--host chat.example"),
+        (
+            "https://192.0.2.1:6000/room",
+            "--host 192.0.2.1 --port 6000",
+        ),
+        ("tcp://[::1]:50001", "--host ::1 --port 50001"),
     ] {
-        let pt = format!(
-            "\"{typed}\" é um endereço da web; basta o nome ou o IP do servidor: --host {host}."
-        );
-        let en = format!(
-            "\"{typed}\" is a web address; the name or IP of the server will do: --host {host}."
-        );
+        let pt =
+            format!("\"{typed}\" é um endereço da web; basta o nome ou o IP do servidor: {hint}.");
+        let en =
+            format!("\"{typed}\" is a web address; the name or IP of the server will do: {hint}.");
         expect_words(&["--host", typed], here, 2, [&pt, &en]);
         expect_words(&[typed], here, 2, [&pt, &en]);
     }
