@@ -89,8 +89,8 @@ struct Flags {
         value_name = "LINES"
     )]
     history: usize,
-    /// Keep what is said to all in the file transcript of the --state-dir, from which newcomers are
-    /// told after a restart
+    /// Keep what is said to all, and who comes and goes, in the file transcript of the --state-dir,
+    /// from which newcomers are told after a restart
     #[arg(help_heading = "How much", long, env = "CHAT_TRANSCRIPT", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     transcript: bool,
@@ -136,9 +136,9 @@ struct Flags {
 
 const EXAMPLES: &str = "\
 Examples:
-  chat-server                                    for everybody on the network
+  chat-server                                    for the whole network
   chat-server --bind localhost:50001             for this machine alone
-  chat-server --bind [::]:50001                  over IPv6 too
+  chat-server --bind '[::]:50001'                over IPv6 too
   chat-server --bind localhost:50001 --bind 10.0.0.1:50001
 
 Its screen shows what others type to join. Ctrl-C ends it.";
