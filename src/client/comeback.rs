@@ -206,8 +206,7 @@ impl Receiver {
 /// Shows all lines that still wait when the client ends, and the Up key with it; empty where there are
 /// none.
 pub fn tell_of_waiting(painter: &Painter, link: &Link) -> String {
-    let lines = link.seat(|seat| seat.outbox.empty());
-    let (uncertain, unsent) = lines.unwrap_or_default();
+    let (uncertain, unsent) = link.seat(|seat| seat.outbox.empty()).unwrap_or_default();
     let uncertain = tell_of(painter, &uncertain, |count| painter.lang.uncertain(count));
     uncertain + &tell_of(painter, &unsent, |count| painter.lang.unsent(count))
 }
