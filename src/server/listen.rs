@@ -216,13 +216,16 @@ pub fn announce(addresses: &[SocketAddr], fingerprint: Option<Fingerprint>) {
     let mut interfaces = get_if_addrs().unwrap_or_default();
     interfaces.retain(Interface::is_oper_up);
     let mut told = Vec::new();
-    let key = fingerprint.map_or(String::new(), |key| format!(" --fingerprint {key}"));
+    let how = match fingerprint {
+        Some(key) => format!("--fingerprint {key}"),
+        None => "--plaintext".to_owned(),
+    };
     for address in addresses {
         let port = address.port();
         for (ip, zone) in reached_at(address, &interfaces) {
             let command = match reach(&ip) {
-                Reach::Interface => format!("chat-client --host {ip}%{zone} --port {port}{key}"),
-                _ => format!("chat-client --host {ip} --port {port}{key}"),
+                Reach::Interface => format!("chat-client --host {ip}%{zone} --port {port} {how}"),
+                _ => format!("chat-client --host {ip} --port {port} {how}"),
             };
             if told.contains(&command) {
                 continue;

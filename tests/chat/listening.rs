@@ -164,9 +164,14 @@ fn a_free_port_is_printed_and_what_is_good_on_this_machine_alone_says_so() {
     let server = Server::start(&[]);
     let port = server.address.port();
     let line = server.process.wait_for("join with");
-    let expected =
-        format!("on this machine others join with: chat-client --host 127.0.0.1 --port {port}");
+    let flags = format!("--host 127.0.0.1 --port {port} --plaintext");
+    let expected = format!("on this machine others join with: chat-client {flags}");
     assert!(line.ends_with(&expected), "{line} (expected: …{expected})");
+    let words = flags
+        .split(' ')
+        .chain(["--lang", "en", "--username", "ana"]);
+    let guest = Process::spawn(&mut client(&words.collect::<Vec<_>>()));
+    guest.stdout.wait_for("Hello, ana");
 }
 
 #[test]
