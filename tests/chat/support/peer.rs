@@ -34,7 +34,13 @@ impl Wire {
         let wire = Wire::new(tcp);
         wire.stream.seal(Pin::new(None).connection().unwrap())?;
         let mut first = [0];
-        if plain.peek(&mut first)? == 1 && first[0].is_ascii_uppercase() {
+        let peeked = loop {
+            match plain.peek(&mut first) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                peeked => break peeked?,
+            }
+        };
+        if peeked == 1 && first[0].is_ascii_uppercase() {
             return Ok(Wire::new(plain));
         }
         while let Err(error) = wire.stream.shake_hands() {
