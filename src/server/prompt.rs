@@ -159,6 +159,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
             Ok(session) => session,
             Err(NotTaken::Unknown) => return Ok(Err(refuse(RefusalCode::SessionUnknown, ""))),
             Err(NotTaken::Busy) => return Err(NotIn::Gone),
+            Err(NotTaken::Replaced) => return Err(NotIn::Refused(Farewell::Replaced)),
         };
         let lines = session.lines;
         let seat = &mut session.seat;

@@ -53,6 +53,8 @@ struct Entry {
     changed: Arc<Condvar>,
     /// Whether somebody waits to take it over.
     is_wanted: bool,
+    /// How many have wanted to: the last of them gets it.
+    takers: u64,
     resumable_from: Instant,
 }
 
@@ -80,6 +82,8 @@ pub enum NotTaken {
     Unknown,
     /// The thread that has it does not let go of it.
     Busy,
+    /// Another connection has wanted it since.
+    Replaced,
 }
 
 impl Sessions {
@@ -101,6 +105,7 @@ impl Sessions {
             place: Place::Busy(Some(connection.clone())),
             changed: Arc::default(),
             is_wanted: false,
+            takers: 0,
             resumable_from: Instant::now(),
         };
         lock(&self.known).entries.insert(token, entry);
@@ -129,8 +134,14 @@ impl Sessions {
         let deadline = Instant::now() + TAKING_OVER;
         let mut known = lock(&self.known);
         known.forget_the_oldest();
+        let mut taker = None;
         loop {
             let entry = known.entries.get_mut(&token).ok_or(NotTaken::Unknown)?;
+            let own = *taker.get_or_insert(entry.takers + 1);
+            if own < entry.takers {
+                return Err(NotTaken::Replaced);
+            }
+            entry.takers = own;
             let ours = Place::Busy(Some(connection.clone()));
             match mem::replace(&mut entry.place, ours) {
                 Place::Busy(theirs) => {
@@ -148,8 +159,10 @@ impl Sessions {
                     return Ok(session);
                 }
             }
-            let left = deadline.checked_duration_since(Instant::now());
-            let left = left.ok_or(NotTaken::Busy)?;
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                entry.is_wanted = false;
+                return Err(NotTaken::Busy);
+            };
             known = wait(&entry.changed.clone(), known, left);
         }
     }
