@@ -1,12 +1,13 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use chat::protocol::StampWriter;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::DEADLINE;
 use crate::client::Client;
 use crate::server::{Kind, Server};
-use crate::talk::{Author, DIGITS, LINE, Pace, STAMP, Talk};
+use crate::talk::{Author, DIGITS, LINE, Pace, Talk};
 
 /// The name of one who does not read.
 pub const SLEEPER: &str = "9999";
@@ -230,7 +231,7 @@ impl Room {
         let mut is_first = true;
         let mut at = 0;
         while let Some(&first) = bytes.get(at) {
-            let stamp = if first == b'@' { STAMP } else { 0 };
+            let stamp = if first == b'@' { StampWriter::SIZE } else { 0 };
             let Some(&begin) = bytes.get(at + stamp) else {
                 break;
             };

@@ -3,8 +3,6 @@ use std::time::{Duration, Instant};
 
 /// Bytes of a line as its author sends it, line end included.
 pub const LINE: usize = 64;
-/// Bytes of a stamp, with what stands before and behind it.
-pub const STAMP: usize = "@2026-11-25T22:08:30.123456Z ".len();
 /// Every client's name is its number, in so many digits.
 pub const DIGITS: usize = 4;
 

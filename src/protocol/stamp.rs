@@ -68,6 +68,9 @@ pub struct StampWriter {
 }
 
 impl StampWriter {
+    /// How many bytes it adds to a line.
+    pub const SIZE: usize = "@2026-11-25T22:08:30.123456Z ".len();
+
     /// Adds `@`, the stamp and a space to `line`.
     pub fn write(&mut self, stamp: Stamp, line: &mut String) {
         let micros = stamp.0.as_microsecond();

@@ -175,11 +175,10 @@ impl Line {
 /// Of lines that come newest first, takes as many as fit in `most` bytes with their stamps, and writes
 /// those oldest first. Returns also how many they are.
 fn write<'a>(latest_first: impl Iterator<Item = &'a Line>, most: usize) -> (String, usize) {
-    let stamp_size = "@2026-11-25T22:08:30.123456Z ".len();
     let mut size = 0;
     let fitting: Vec<&Line> = latest_first
         .take_while(|line| {
-            size += stamp_size + line.text.len();
+            size += StampWriter::SIZE + line.text.len();
             size <= most
         })
         .collect();

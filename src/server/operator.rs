@@ -62,12 +62,8 @@ impl OperatorSecret {
     }
 }
 
-/// Looks once more at whoever has taken `seat`: sends them off again if their address was banned while
-/// they came in; and if others can read along, who comes back as an operator is none any more.
+/// Sends whoever has taken `seat` off again if their address was banned while they came in.
 pub fn recheck(server: &Server, seat: &Seat, connection: &Connection) {
-    if !connection.is_confidential() {
-        server.registry.look(|room| room.dismiss(seat.id()));
-    }
     let ip = connection.peer().ip();
     if let Some(ban) = server.door.bans.find(ip, Timestamp::now()) {
         let (whom, last) = (SentOff::One(seat.id()), ban_words(&ban));

@@ -52,6 +52,8 @@ pub struct Resumption {
     pub after: Stamp,
     /// How many of its lines have taken effect.
     pub lines: u64,
+    /// Whether nobody on the way can read what its owner is told; only then an operator stays one.
+    pub is_confidential: bool,
 }
 
 /// Who is sent off.

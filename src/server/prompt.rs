@@ -163,7 +163,11 @@ impl<'a, 'c> Prompt<'a, 'c> {
         };
         let lines = session.lines;
         let seat = &mut session.seat;
-        let place = Resumption { after, lines };
+        let place = Resumption {
+            after,
+            lines,
+            is_confidential: connection.is_confidential(),
+        };
         let resumed = server.registry.resume(seat, connection, place);
         let (id, name) = (seat.id(), seat.name().clone());
         match resumed {

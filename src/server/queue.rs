@@ -20,6 +20,7 @@ pub struct Queue {
     taken: Condvar,
 }
 
+/// All that waits.
 #[derive(Default)]
 pub struct Pending {
     entries: Vec<Entry>,
@@ -30,6 +31,7 @@ pub struct Pending {
 
 /// What one author has queued.
 pub struct Entry {
+    /// What is to take effect, in its order.
     pub outbox: Outbox,
     /// Who waits for what became of its last post.
     pub request: Option<Request>,
@@ -39,6 +41,7 @@ pub struct Entry {
 pub struct Request {
     /// Who is to be reached by what, if it is for a seat that is to be filled.
     pub reach: Option<(SeatId, Arc<Connection>)>,
+    /// Tells them what became of it.
     pub answer: Answer,
 }
 
@@ -132,6 +135,7 @@ impl Queue {
         entries
     }
 
+    /// MUST be let go of before anything that may wait.
     pub fn lock(&self) -> MutexGuard<'_, Pending> {
         lock(&self.pending)
     }

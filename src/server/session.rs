@@ -25,14 +25,19 @@ const SKIPPING: Duration = Duration::from_millis(4);
 
 /// A client, as its thread sees it.
 pub struct Client<'a> {
+    /// Where it comes in.
     pub server: &'a Server,
+    /// How it is reached.
     pub connection: &'a Arc<Connection>,
+    /// What it says, cut into lines.
     pub lines: LineReader<&'a Connection>,
 }
 
 /// Somebody in the room. Whoever has a token outlives the connection.
 pub struct Session {
+    /// The place in the room.
     pub seat: Seat,
+    /// By what it is resumed over another connection; `None` for whoever leaves with this one.
     pub token: Option<Token>,
     /// How many lines have taken effect.
     pub lines: u64,

@@ -14,13 +14,6 @@ impl Room {
         }
     }
 
-    /// Makes whoever was an operator none.
-    pub fn dismiss(&mut self, seat: SeatId) {
-        if let Some(person) = self.people.get_mut(&seat) {
-            person.is_operator = false;
-        }
-    }
-
     /// Whether they are one.
     pub fn is_operator(&self, seat: SeatId) -> bool {
         let person = self.people.get(&seat);

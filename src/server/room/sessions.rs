@@ -53,11 +53,17 @@ impl Room {
     }
 
     /// Tells somebody who is back what they missed. The turn MUST be empty but for this.
-    fn replay(&mut self, seat: SeatId, Resumption { after, lines }: Resumption) {
+    fn replay(&mut self, seat: SeatId, resumption: Resumption) {
+        let Resumption {
+            after,
+            lines,
+            is_confidential,
+        } = resumption;
         let people = self.people.len();
         let Some(person) = self.people.get_mut(&seat) else {
             return;
         };
+        person.is_operator &= is_confidential;
         // No author is told twice of the same.
         let gone = person.gone.take().map(|gone| gone.max(person.warned));
         let resumed = Event::Resumed(person.name.clone(), people, lines);

@@ -65,6 +65,7 @@ fn texts() -> impl Strategy<Value = String> {
 fn posts() -> impl Strategy<Value = Post> {
     // Filled in as the model knows them.
     let resumption = Resumption {
+        is_confidential: true,
         after: Stamp::FIRST,
         lines: 7,
     };
