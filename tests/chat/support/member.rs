@@ -6,7 +6,7 @@ use std::mem;
 
 use chat::protocol::Stamp;
 
-use super::{Peer, Server};
+use super::{Peer, Server, skip_until};
 
 /// Somebody in the room whose session outlives the connection.
 pub struct Member {
@@ -127,14 +127,7 @@ impl Member {
     /// All lines until this one.
     #[track_caller]
     pub fn wait_for(&mut self, expected: &str) -> Vec<String> {
-        let mut skipped = Vec::new();
-        loop {
-            match self.line() {
-                Some(line) if line == expected => return skipped,
-                Some(line) => skipped.push(line),
-                None => panic!("expected: {expected:?}\n    came: {skipped:#?}, and the end"),
-            }
-        }
+        skip_until(expected, || self.line())
     }
 
     /// Waits until all that was sent has taken effect. Returns what came in between.

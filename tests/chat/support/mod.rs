@@ -173,3 +173,18 @@ impl Dice {
         (self.0 >> 33) as usize % sides
     }
 }
+
+/// Skips what `next_line` gives until `expected` comes; returns what was skipped.
+#[track_caller]
+pub fn skip_until(expected: &str, mut next_line: impl FnMut() -> Option<String>) -> Vec<String> {
+    let mut skipped = Vec::new();
+    loop {
+        match next_line() {
+            Some(line) if line == expected => return skipped,
+            Some(line) => skipped.push(line),
+            None => {
+                panic!("expected: {expected:?}, then the server closed\n    came: {skipped:#?}")
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use chat::tls::{Pin, Stream};
 
-use super::{DEADLINE, is_sealed};
+use super::{DEADLINE, is_sealed, skip_until};
 
 /// What a connection's bytes travel over, plain or encrypted. Clones are the same connection, so that
 /// one thread can write while another reads; it closes with the last of them.
@@ -232,16 +232,7 @@ impl Peer {
     /// Skips lines until this one comes; returns the skipped ones.
     #[track_caller]
     pub fn wait_for(&mut self, expected: &str) -> Vec<String> {
-        let mut skipped = Vec::new();
-        loop {
-            match self.line() {
-                Some(line) if line == expected => return skipped,
-                Some(line) => skipped.push(line),
-                None => {
-                    panic!("expected: {expected:?}, then the server closed\n    came: {skipped:#?}")
-                }
-            }
-        }
+        skip_until(expected, || self.line())
     }
 
     /// The server has to have closed: nothing more comes.
