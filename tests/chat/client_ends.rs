@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
 use crate::support::client::{
     Impostor, LANGS, client_of, enter, expect_words_from, last_words, meet,
 };
 use crate::support::{Output, Peer, Process, Server, wait_until};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 /// What `BYE` is told as.
@@ -240,16 +242,23 @@ fn a_client_whose_server_hangs_can_still_be_left() {
 fn a_closed_output_ends_it_quietly() {
     let server = Server::start(&[]);
     let mut witness = server.join("witness");
+    let (reader, writer) = std::io::pipe().unwrap();
     let mut command = client_of(server.address, &["--username", "ana"]);
     let mut ana = command
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(writer.try_clone().unwrap())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdout = BufReader::new(ana.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    drop(stdout);
+    BufReader::new(reader)
+        .read_line(&mut String::new())
+        .unwrap();
+    // A program that another test starts just now has the reading end too, until it has begun.
+    wait_until("nobody reads", || {
+        let mut fds = [PollFd::new(writer.as_fd(), PollFlags::empty())];
+        poll(&mut fds, PollTimeout::ZERO).unwrap();
+        fds[0].any() == Some(true)
+    });
     let stderr = Output::collect(ana.stderr.take().unwrap());
     witness.wait_for("JOIN ana");
     witness.send("who reads this?");
