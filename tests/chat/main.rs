@@ -1,8 +1,10 @@
 //! The programs as a person or another program meets them, and the protocol's public functions
 //! held against the design. One binary: what starts slowly is linked once.
 //!
-//! `cargo test --test chat MODULE::` runs one module.
+//! `cargo test --test chat MODULE::` runs one module. On Linux: they look into `/proc`, lay cables
+//! between network namespaces, and take files and threads away from the programs.
 
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
