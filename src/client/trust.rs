@@ -197,14 +197,14 @@ fn failed(error: &io::Error) -> Problem {
 
 /// What the file says of a server, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
+struct KnownServer {
     key: Fingerprint,
     /// Counted from 1.
     line: usize,
 }
 
 /// What `file` says of `server`. Lines that say nothing of anybody are passed over.
-fn known(file: &Path, server: &str) -> io::Result<Option<Known>> {
+fn known(file: &Path, server: &str) -> io::Result<Option<KnownServer>> {
     let text = match fs::read(file) {
         Err(error) if files::is_absent(&error) => return Ok(None),
         text => text?,
@@ -212,7 +212,7 @@ fn known(file: &Path, server: &str) -> io::Result<Option<Known>> {
     let text = String::from_utf8_lossy(&text);
     let entries = text.lines().zip(1..).filter_map(|(entry, line)| {
         let key = key_of(entry, server)?.parse().ok()?;
-        Some(Known { key, line })
+        Some(KnownServer { key, line })
     });
     Ok(entries.into_iter().next())
 }

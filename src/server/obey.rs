@@ -5,7 +5,7 @@ use super::Server;
 use super::answers::{help, refuse, refuse_command, refuse_line, refuse_name, slow_down};
 use super::connection::Connection;
 use super::operator::Asking;
-use super::post::{NotSeated, Outbox};
+use super::post::{Batch, NotSeated};
 use super::session::{Client, Session};
 use crate::protocol::{Command, Event, LINE_LIMIT, LeaveReason, RefusalCode, Username};
 
@@ -25,7 +25,7 @@ impl Session {
             connection,
             lines,
         } = client;
-        let mut outbox = Outbox::default();
+        let mut batch = Batch::default();
         let mut now = Instant::now();
         if self.silent_since + self.bucket.time_to_fill() <= now {
             // A flood is over; the next is another.
@@ -43,9 +43,9 @@ impl Session {
             if !wait.is_zero() {
                 if !self.told_to_slow_down {
                     self.told_to_slow_down = true;
-                    outbox.answer(self.seat.id(), &slow_down(server.options.rate));
+                    batch.answer(self.seat.id(), &slow_down(server.options.rate));
                 }
-                self.post(server, &mut outbox);
+                self.post(server, &mut batch);
                 if !connection.pause(wait) {
                     break false;
                 }
@@ -58,20 +58,20 @@ impl Session {
                 Ok(line) => Command::parse(line).map_err(|error| refuse_command(&error)),
                 Err(bad) => Err(refuse_line(bad)),
             };
-            let before = outbox.size;
-            if !self.act(server, connection, command, &mut outbox) {
+            let before = batch.size;
+            if !self.act(server, connection, command, &mut batch) {
                 break false;
             }
             self.lines += 1;
             self.silent_since = now;
             self.is_last_open = lines.is_skipping();
             self.bucket
-                .charge(outbox.size.saturating_sub(before) / USUAL_SIZE);
-            if outbox.size >= FULL {
-                self.post(server, &mut outbox);
+                .charge(batch.size.saturating_sub(before) / USUAL_SIZE);
+            if batch.size >= FULL {
+                self.post(server, &mut batch);
             }
         };
-        self.post(client.server, &mut outbox);
+        self.post(client.server, &mut batch);
         goes_on && !client.connection.state().is_over()
     }
 
@@ -81,30 +81,30 @@ impl Session {
         server: &Server,
         connection: &Connection,
         command: Result<Option<Command>, Event<'static>>,
-        outbox: &mut Outbox,
+        batch: &mut Batch,
     ) -> bool {
         let (me, name) = (self.seat.id(), self.seat.name());
         match command {
             Ok(None) => {}
             Ok(Some(Command::Say(text))) => {
-                outbox.public(me, &Event::Message(name.clone(), text));
+                batch.public(me, &Event::Message(name.clone(), text));
             }
             Ok(Some(Command::Act(text))) => {
-                outbox.public(me, &Event::Action(name.clone(), text));
+                batch.public(me, &Event::Action(name.clone(), text));
             }
             Ok(Some(Command::Private { to, text })) => match find(&mut self.addressee, to) {
-                Some(to) => outbox.private(me, to, text),
-                None => outbox.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
+                Some(to) => batch.private(me, to, text),
+                None => batch.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
             },
-            Ok(Some(Command::Who)) => outbox.who(me),
-            Ok(Some(Command::Help)) => help().for_each(|line| outbox.answer(me, &line)),
+            Ok(Some(Command::Who)) => batch.who(me),
+            Ok(Some(Command::Help)) => help().for_each(|line| batch.answer(me, &line)),
             Ok(Some(Command::Rename(new))) => match new.parse::<Username>() {
-                Err(error) => outbox.answer(me, &refuse_name(&error)),
-                Ok(new) => match self.seat.rename(new.clone(), mem::take(outbox)) {
+                Err(error) => batch.answer(me, &refuse_name(&error)),
+                Ok(new) => match self.seat.rename(new.clone(), mem::take(batch)) {
                     Ok(()) => {}
                     Err(NotSeated::NameTaken) => {
                         let taken = refuse(RefusalCode::UsernameTaken, new.as_str());
-                        outbox.answer(me, &taken);
+                        batch.answer(me, &taken);
                     }
                     Err(NotSeated::Closed | NotSeated::Gone) => return false,
                 },
@@ -114,7 +114,7 @@ impl Session {
                     server,
                     seat: &self.seat,
                     connection,
-                    outbox,
+                    batch,
                 };
                 asking.obey(&word, command, &mut self.wrong_secrets);
             }
@@ -122,19 +122,19 @@ impl Session {
                 self.seat.reason = LeaveReason::Quit;
                 return false;
             }
-            Err(refusal) => outbox.answer(me, &refusal),
+            Err(refusal) => batch.answer(me, &refusal),
         }
         true
     }
 
     /// Posts what was collected, and how many lines of a session have taken effect with it.
-    fn post(&mut self, server: &Server, outbox: &mut Outbox) {
+    fn post(&mut self, server: &Server, batch: &mut Batch) {
         let lines = self.counted();
         if self.token.is_some() && lines > self.told {
             self.told = lines;
-            outbox.answer(self.seat.id(), &Event::Got(lines));
+            batch.answer(self.seat.id(), &Event::Got(lines));
         }
-        server.registry.post(mem::take(outbox));
+        server.registry.post(mem::take(batch));
     }
 }
 

@@ -12,7 +12,7 @@ use super::answers::refuse;
 use super::bans::{Ban, end};
 use super::connection::Connection;
 use super::network::Network;
-use super::post::{Outbox, Post, SeatId, SentOff, line};
+use super::post::{Batch, Post, SeatId, SentOff, line};
 use super::seat::Seat;
 use super::secret::{Secret, SecretError};
 use super::{GRACE, Server};
@@ -67,12 +67,12 @@ pub fn recheck(server: &Server, seat: &Seat, connection: &Connection) {
     let ip = connection.peer().ip();
     if let Some(ban) = server.door.bans.find(ip, Timestamp::now()) {
         let (whom, last) = (SentOff::One(seat.id()), ban_words(&ban));
-        send_off(server, Outbox::default(), whom, last);
+        send_off(server, Batch::default(), whom, last);
     }
 }
 
 /// Sends them off after all in `before`, and ends their sessions.
-fn send_off(server: &Server, mut before: Outbox, whom: SentOff, last: String) {
+fn send_off(server: &Server, mut before: Batch, whom: SentOff, last: String) {
     before.posts.push(Post::SendOff { whom, last });
     server.registry.settle(before);
     server.sessions.end(|seat, peer| whom.includes(seat, peer));
@@ -87,7 +87,7 @@ pub struct Asking<'a> {
     /// Over which connection.
     pub connection: &'a Connection,
     /// What they have asked for before, which comes first; answers go in here.
-    pub outbox: &'a mut Outbox,
+    pub batch: &'a mut Batch,
 }
 
 impl Asking<'_> {
@@ -229,7 +229,7 @@ impl Asking<'_> {
 
     /// After all that was asked for before.
     fn send_off(&mut self, whom: SentOff, last: String) {
-        send_off(self.server, mem::take(self.outbox), whom, last);
+        send_off(self.server, mem::take(self.batch), whom, last);
     }
 
     /// Of those who were sent off, and of those who were about to come in, sees that they go. Whoever
@@ -250,11 +250,11 @@ impl Asking<'_> {
 
     fn tell(&mut self, text: &str) {
         let event = Event::Info(Text::new(text));
-        self.outbox.answer(self.seat.id(), &event);
+        self.batch.answer(self.seat.id(), &event);
     }
 
     fn refuse(&mut self, code: RefusalCode, detail: &str) {
-        self.outbox.answer(self.seat.id(), &refuse(code, detail));
+        self.batch.answer(self.seat.id(), &refuse(code, detail));
     }
 
     fn log(&self, what: &str) {

@@ -147,7 +147,7 @@ impl Post {
 
 /// Posts of one author that travel together.
 #[derive(Default)]
-pub struct Outbox {
+pub struct Batch {
     /// In the order in which they take effect.
     pub posts: Vec<Post>,
     /// About how much memory that takes which somebody says or asks for. Who comes and goes is not
@@ -155,7 +155,7 @@ pub struct Outbox {
     pub size: usize,
 }
 
-impl Outbox {
+impl Batch {
     /// Adds a line to everyone but its author. Lines in a row are one post.
     pub fn public(&mut self, from: SeatId, event: &Event) {
         if let Some(Post::Public { lines, .. }) = self.posts.last_mut() {
@@ -191,10 +191,10 @@ impl Outbox {
     }
 }
 
-impl From<Post> for Outbox {
+impl From<Post> for Batch {
     /// With this one post in it, and nothing that counts.
     fn from(post: Post) -> Self {
-        Outbox {
+        Batch {
             posts: vec![post],
             size: 0,
         }

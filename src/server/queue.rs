@@ -4,7 +4,7 @@ use std::thread;
 
 use super::connection::Connection;
 use super::lock;
-use super::post::{NotSeated, Outbox, Post, SeatId};
+use super::post::{Batch, NotSeated, Post, SeatId};
 
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const LIMIT: usize = 256 * 1024;
@@ -32,7 +32,7 @@ pub struct Pending {
 /// What one author has queued.
 pub struct Entry {
     /// What is to take effect, in its order.
-    pub outbox: Outbox,
+    pub batch: Batch,
     /// Who waits for what became of its last post.
     pub request: Option<Request>,
 }
@@ -95,7 +95,7 @@ impl Queue {
     pub fn push(&self, entry: Entry) -> bool {
         let mut pending = self.lock();
         // Those who come and go need not wait for those who talk.
-        if entry.outbox.size > 0 {
+        if entry.batch.size > 0 {
             let is_full = |pending: &mut Pending| pending.size >= LIMIT;
             let waited = self.taken.wait_while(pending, is_full);
             pending = waited.unwrap_or_else(PoisonError::into_inner);
@@ -103,8 +103,8 @@ impl Queue {
         if pending.closed {
             return false;
         }
-        pending.closed = matches!(entry.outbox.posts.last(), Some(Post::Close));
-        pending.size += entry.outbox.size;
+        pending.closed = matches!(entry.batch.posts.last(), Some(Post::Close));
+        pending.size += entry.batch.size;
         pending.entries.push(entry);
         pending.entries.len() == 1
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::connection::Connection;
 use super::delivery::deliver;
 use super::lock;
-use super::post::{Newcomer, NotSeated, Outbox, Post, Resumption, SeatId};
+use super::post::{Batch, Newcomer, NotSeated, Post, Resumption, SeatId};
 use super::queue::{Answer, Entry, Outcome, Queue, Request};
 use super::room::Room;
 use super::seat::Seat;
@@ -118,9 +118,9 @@ impl Registry {
     }
 
     /// Posts, and waits until it is delivered.
-    pub fn settle(&self, outbox: Outbox) {
+    pub fn settle(&self, batch: Batch) {
         // It fails when the room is closed, and everybody is sent off then.
-        let _ = self.request(outbox, None);
+        let _ = self.request(batch, None);
     }
 
     /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
@@ -132,17 +132,17 @@ impl Registry {
     /// Posts, and waits for what became of the last of it.
     pub fn request(
         &self,
-        outbox: Outbox,
+        batch: Batch,
         reach: Option<(SeatId, Arc<Connection>)>,
     ) -> Result<(), NotSeated> {
         let outcome = Arc::new(Outcome::default());
         let answer = Answer(outcome.clone());
         let request = Some(Request { reach, answer });
-        self.queue(Entry { outbox, request });
+        self.queue(Entry { batch, request });
         outcome.wait()
     }
 
-    /// Queues `outbox`, and delivers the queue if nobody else is about to.
+    /// Queues `batch`, and delivers the queue if nobody else is about to.
     ///
     /// The author of the first post in an empty queue delivers it, after the delivery before has
     /// ended; whatever others queue until then goes with it, and they need not wait. So
@@ -154,15 +154,15 @@ impl Registry {
     ///   block: what is logged is only handed over, as what is sent.
     ///
     /// Waits while too much is queued. What is posted after the room closed is dropped.
-    pub fn post(&self, outbox: Outbox) {
-        if !outbox.posts.is_empty() {
+    pub fn post(&self, batch: Batch) {
+        if !batch.posts.is_empty() {
             let request = None;
-            self.queue(Entry { outbox, request });
+            self.queue(Entry { batch, request });
         }
     }
 
     fn queue(&self, entry: Entry) {
-        let is_public = entry.outbox.posts.iter().any(Post::is_public);
+        let is_public = entry.batch.posts.iter().any(Post::is_public);
         if self.queue.push(entry) {
             if is_public {
                 self.queue.gather();
@@ -181,9 +181,9 @@ impl Registry {
         } = &mut *seats;
         let now = Timestamp::now();
         let mut answers = Vec::new();
-        for Entry { outbox, request } in entries {
+        for Entry { batch, request } in entries {
             let mut outcome = Ok(());
-            for post in outbox.posts {
+            for post in batch.posts {
                 if room.is_full_for(&post) {
                     deliver(room, connections, transcript.as_ref());
                 }

@@ -1,4 +1,4 @@
-use super::post::{NotSeated, Outbox, Post, SeatId};
+use super::post::{Batch, NotSeated, Post, SeatId};
 use super::registry::Registry;
 use crate::protocol::{LeaveReason, Username};
 
@@ -37,7 +37,7 @@ impl Seat {
     }
 
     /// Takes another name, after all that `before` holds.
-    pub fn rename(&mut self, new: Username, mut before: Outbox) -> Result<(), NotSeated> {
+    pub fn rename(&mut self, new: Username, mut before: Batch) -> Result<(), NotSeated> {
         before.posts.push(Post::Rename {
             seat: self.id,
             name: new.clone(),

@@ -33,11 +33,11 @@ const TAKING_OVER: Duration = Duration::from_secs(2);
 /// The sessions whose owners can prove that they are theirs.
 pub struct Sessions {
     hold: Duration,
-    known: Mutex<Known>,
+    table: Mutex<Table>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Table {
     entries: HashMap<Token, Entry>,
     /// Those that are held, with the address that they count for.
     held: Vec<(Token, Network)>,
@@ -89,8 +89,8 @@ pub enum NotTaken {
 impl Sessions {
     /// None yet; those whose connection breaks are held for so long.
     pub fn new(hold: Duration) -> Self {
-        let known = Mutex::default();
-        Sessions { hold, known }
+        let table = Mutex::default();
+        Sessions { hold, table }
     }
 
     /// Begins a session in this seat, over `connection`; whoever has the returned token can resume it.
@@ -108,15 +108,15 @@ impl Sessions {
             takers: 0,
             resumable_from: Instant::now(),
         };
-        lock(&self.known).entries.insert(token, entry);
+        lock(&self.table).entries.insert(token, entry);
         Ok(token)
     }
 
     /// How long whoever wants to resume this has to wait first.
     pub fn pace(&self, token: Token) -> Duration {
         let now = Instant::now();
-        let mut known = lock(&self.known);
-        let entry = known.entries.get_mut(&token);
+        let mut table = lock(&self.table);
+        let entry = table.entries.get_mut(&token);
         entry.map_or(Duration::ZERO, |entry| {
             let from = entry.resumable_from.max(now);
             entry.resumable_from = from + BETWEEN_RESUMES;
@@ -132,11 +132,11 @@ impl Sessions {
         connection: &Arc<Connection>,
     ) -> Result<Box<Session>, NotTaken> {
         let deadline = Instant::now() + TAKING_OVER;
-        let mut known = lock(&self.known);
-        known.forget_the_oldest();
+        let mut table = lock(&self.table);
+        table.forget_the_oldest();
         let mut taker = None;
         loop {
-            let entry = known.entries.get_mut(&token).ok_or(NotTaken::Unknown)?;
+            let entry = table.entries.get_mut(&token).ok_or(NotTaken::Unknown)?;
             let own = *taker.get_or_insert(entry.takers + 1);
             if own < entry.takers {
                 return Err(NotTaken::Replaced);
@@ -155,7 +155,7 @@ impl Sessions {
                     entry.peer = connection.peer();
                     entry.is_wanted = false;
                     entry.changed.notify_all();
-                    known.held.retain(|(held, _)| *held != token);
+                    table.held.retain(|(held, _)| *held != token);
                     return Ok(session);
                 }
             }
@@ -163,15 +163,15 @@ impl Sessions {
                 entry.is_wanted = false;
                 return Err(NotTaken::Busy);
             };
-            known = wait(&entry.changed.clone(), known, left);
+            table = wait(&entry.changed.clone(), table, left);
         }
     }
 
     /// Lets go of a session whose connection has broken: holds it, or gives its seat back where too
     /// many are held. One that was ended meanwhile is gone.
     pub fn release(&self, token: Token, mut session: Box<Session>) {
-        let mut known = lock(&self.known);
-        let Known { entries, held, .. } = &mut *known;
+        let mut table = lock(&self.table);
+        let Table { entries, held, .. } = &mut *table;
         if let Some(entry) = entries.get_mut(&token) {
             let address = Network::of_one(entry.peer.ip());
             let theirs = held.iter().filter(|(_, other)| *other == address);
@@ -187,7 +187,7 @@ impl Sessions {
                 return held.push((token, address));
             }
         }
-        drop(known);
+        drop(table);
         session.seat.give_back();
         self.remember(token, session);
     }
@@ -195,9 +195,9 @@ impl Sessions {
     /// Waits until somebody has taken the session of this token, or its time is up: then gives its
     /// seat back. MUST be called by the thread that has [released](Self::release) it.
     pub fn watch(&self, token: Token) {
-        let mut known = lock(&self.known);
+        let mut table = lock(&self.table);
         let mut session = loop {
-            let Some(entry) = known.entries.get_mut(&token) else {
+            let Some(entry) = table.entries.get_mut(&token) else {
                 return;
             };
             let Place::Held { until, .. } = entry.place else {
@@ -205,48 +205,48 @@ impl Sessions {
             };
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                known = wait(&entry.changed.clone(), known, left);
+                table = wait(&entry.changed.clone(), table, left);
             } else if let Place::Held { session, .. } =
                 mem::replace(&mut entry.place, Place::Busy(None))
             {
                 break session;
             }
         };
-        known.held.retain(|(held, _)| *held != token);
-        drop(known);
+        table.held.retain(|(held, _)| *held != token);
+        drop(table);
         session.seat.give_back();
         self.remember(token, session);
     }
 
     /// Keeps a session whose seat is free, unless it was ended. The oldest are forgotten.
     pub fn remember(&self, token: Token, session: Box<Session>) {
-        let mut known = lock(&self.known);
+        let mut table = lock(&self.table);
         let since = Instant::now();
-        if let Some(entry) = known.entries.get_mut(&token) {
+        if let Some(entry) = table.entries.get_mut(&token) {
             entry.place = Place::Left { session, since };
             entry.changed.notify_all();
-            known.left.push_back((token, since));
+            table.left.push_back((token, since));
         }
-        known.forget_the_oldest();
+        table.forget_the_oldest();
     }
 
     /// Ends the sessions that `is_about` picks by their seat and by where they were last connected:
     /// from then on nobody can resume them.
     pub fn end(&self, is_about: impl Fn(SeatId, SocketAddr) -> bool) {
-        let mut known = lock(&self.known);
-        let Known { entries, held, .. } = &mut *known;
+        let mut table = lock(&self.table);
+        let Table { entries, held, .. } = &mut *table;
         let is_meant = |_: &Token, entry: &mut Entry| is_about(entry.seat, entry.peer);
         let ended: HashMap<Token, Entry> = entries.extract_if(is_meant).collect();
         held.retain(|(token, _)| !ended.contains_key(token));
         // Their seats are given back without the lock: that may deliver.
-        drop(known);
+        drop(table);
         for entry in ended.values() {
             entry.changed.notify_all();
         }
     }
 }
 
-impl Known {
+impl Table {
     /// Forgets those who have left long ago, or before many others.
     fn forget_the_oldest(&mut self) {
         while let Some((token, since)) = self.left.front().copied()
@@ -265,9 +265,9 @@ impl Known {
 
 fn wait<'a>(
     changed: &Condvar,
-    known: MutexGuard<'a, Known>,
+    table: MutexGuard<'a, Table>,
     left: Duration,
-) -> MutexGuard<'a, Known> {
-    let waited = changed.wait_timeout(known, left);
+) -> MutexGuard<'a, Table> {
+    let waited = changed.wait_timeout(table, left);
     waited.unwrap_or_else(PoisonError::into_inner).0
 }
