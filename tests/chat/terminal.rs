@@ -227,6 +227,8 @@ fn who_wants_no_colours_gets_none() {
         terminal.wait_for("!! /nada");
         terminal.press("/SAIR\r");
         assert_eq!(terminal.finish(), Some(0));
+        // The next has the same name.
+        bruno.quit();
         sequences(&terminal.bytes())
     };
     for (flags, variables) in wishes {
@@ -259,6 +261,7 @@ fn a_dumb_terminal_and_a_plain_client_never_see_an_escape() {
         terminal.press("\x03");
         assert_eq!(terminal.finish(), Some(0));
         bruno.expect("LEAVE ana quit");
+        bruno.quit();
         let bytes = terminal.bytes();
         let shown = String::from_utf8_lossy(&bytes);
         assert!(!shown.contains('\u{1b}'), "with {term}: {shown:?}");
