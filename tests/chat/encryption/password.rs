@@ -1,6 +1,7 @@
 //! A room with a password.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpStream;
 use std::path::Path;
 
@@ -175,7 +176,9 @@ fn a_wrong_or_missing_password_ends_a_pipe_with_a_sentence() {
                 command.env("CHAT_PASSWORD", given);
             }
             let mut process = Process::spawn(&mut command);
-            process.send("a line that is no password");
+            // It may have ended before it would read this.
+            let mut input = process.child.stdin.take().unwrap();
+            let _ = input.write_all(b"a line that is no password\n");
             assert_eq!(process.finish(), Some(1), "(left: came)");
             let told = process.stderr.so_far();
             assert!(told.contains(words), "{told}");
