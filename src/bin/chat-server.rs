@@ -200,7 +200,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
         history: flags.history,
         operator,
     };
-    server::raise_open_files();
+    server::live_with_limits();
     let server = Arc::new(Server::bind(&flags.bind, options, transcript)?);
     server::end_at_signals(&server).context("cannot wait for signals")?;
     server::announce(&server.addresses(), server.fingerprint());

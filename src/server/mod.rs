@@ -60,7 +60,7 @@ pub use listen::{BadBindAddress, BindAddress, BindError, announce};
 pub use log::Log;
 pub use operator::OperatorSecret;
 pub use options::Options;
-pub use process::{end_at_signals, raise_open_files};
+pub use process::{end_at_signals, live_with_limits};
 use registry::Registry;
 use room::{Room, Rules};
 use sessions::Sessions;

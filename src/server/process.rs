@@ -6,7 +6,7 @@ use std::{fs, io, thread};
 
 use log::{info, warn};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -51,11 +51,15 @@ fn is_hangup_ignored() -> bool {
     mask.is_none_or(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
-/// Every client is an open file, and the usual soft limit is 1,024.
-pub fn raise_open_files() {
+/// Raises the soft limit of open files, usually 1,024, as far as may be: every client is one. And where
+/// a file must not grow, to write fails as on a full disk, instead of ending the program by SIGXFSZ
+/// (setrlimit(2)).
+pub fn live_with_limits() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
         warn!("cannot raise the limit of open files: {}", error.desc());
     }
+    // It fails for no signal there is.
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use nix::sys::signal::Signal;
 
 use super::Place;
-use crate::support::{Dice, Peer, Process, Server, Setup, is_root, skip};
+use crate::support::{Dice, Peer, Process, Server, Setup, behind, is_root, skip};
 
 impl Place {
     fn setup(&self) -> Setup {
@@ -294,4 +294,19 @@ fn a_full_disk_is_told_once_and_what_was_said_is_kept_until_there_is_room() {
     let events = place.events().into_iter();
     let came: Vec<_> = events.filter(|event| event.starts_with("MSG ")).collect();
     assert_eq!(came, said, "(left: came, right: expected)");
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk() {
+    let place = Place::new("limited");
+    // In blocks of 512 bytes (POSIX, ulimit).
+    let limit = ["sh", "-c", "ulimit -f 8; exec \"$0\" \"$@\""];
+    let mut server = place.setup().through(|it| behind(&limit, it)).start();
+    let mut ana = server.join("ana");
+    let mut bia = server.join("bia");
+    say(&mut ana, 1000);
+    server.process.wait_for("cannot write the transcript");
+    bia.wait_for("MSG ana line 999");
+    assert!(place.text().ends_with('\n'), "no torn line");
+    server.shut_down(move || drop((ana.rest(), bia.rest())));
 }
