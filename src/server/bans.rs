@@ -210,6 +210,9 @@ impl fmt::Display for Ban {
 /// When a ban ends that lasts from `now` for `word`: `30m`, `12h` or `7d`. A whole second; `None`
 /// for what is no such word, and for an end that no calendar has.
 pub fn end(word: &str, now: Timestamp) -> Option<Timestamp> {
+    if !word.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let unit = match word.chars().next_back()? {
         'm' => 60,
         'h' => 60 * 60,

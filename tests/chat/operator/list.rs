@@ -211,6 +211,7 @@ fn a_duration_is_minutes_hours_or_days() {
     let now = at("2026-11-25T22:08:30.75Z");
     for (word, expected) in [
         ("30m", Some("2026-11-25T22:38:30Z")),
+        ("+30m", None),
         ("12h", Some("2026-11-26T10:08:30Z")),
         ("7d", Some("2026-12-02T22:08:30Z")),
         ("0m", None),
