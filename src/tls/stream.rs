@@ -1,4 +1,4 @@
-use std::io::{self, BufRead, Cursor, ErrorKind, Read, Write};
+use std::io::{self, BufRead, Cursor, ErrorKind, IoSliceMut, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -94,7 +94,7 @@ impl Stream {
         }
         // Not on the stack, which would keep what it once took.
         let mut records = vec![0; 4096];
-        let length = self.receive(&mut records)?;
+        let length = (&self.socket).read(&mut records)?;
         let mut opened = lock(sealed);
         opened.open(&records[..length]);
         let shaken = match &opened.end {
@@ -144,7 +144,8 @@ impl Stream {
     /// Whether the kernel takes something to be sent; of a connection that is broken it does, and the send
     /// then fails.
     pub fn has_space(&self) -> bool {
-        is_ready(&self.socket, PollFlags::POLLOUT)
+        let mut news = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
+        matches!(poll(&mut news, PollTimeout::ZERO), Ok(1..))
     }
 
     /// Says that nothing more will be sent, and waits for nobody to hear it.
@@ -161,15 +162,6 @@ impl Stream {
     fn flush(&self) -> io::Result<()> {
         self.send(&[], || Err(ErrorKind::WouldBlock.into()))
     }
-
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match (&self.socket).read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                read => return read,
-            }
-        }
-    }
 }
 
 impl Read for &Stream {
@@ -179,22 +171,24 @@ impl Read for &Stream {
     /// That the other side closed without saying so first is no error (`ncat` does so).
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(sealed) = self.sealed.get() else {
-            return self.receive(buffer);
+            return (&self.socket).read(buffer);
         };
         if let Some(taken) = lock(sealed).take(buffer)? {
             return Ok(taken);
         }
-        let length = self.receive(buffer)?;
-        lock(sealed).open(&buffer[..length]);
-        if length == buffer.len() && is_ready(&self.socket, PollFlags::POLLIN) {
-            // Text is shorter than its records. With these it is more than fits, so that a reader
-            // sees that it needs more room.
-            let mut more = vec![0; length];
-            let length = self.receive(&mut more)?;
-            lock(sealed).open(&more[..length]);
+        // Text is shorter than its records, so the reader's buffer would never be found full; what is
+        // read behind it makes it so, and it grows. In one call, which MUST NOT become two: an error
+        // of the second would take the text of the first with it.
+        let mut behind = vec![0; buffer.len()];
+        let mut both = [IoSliceMut::new(buffer), IoSliceMut::new(&mut behind)];
+        let length = (&self.socket).read_vectored(&mut both)?;
+        let first = length.min(buffer.len());
+        let mut opened = lock(sealed);
+        opened.open(&buffer[..first]);
+        if length > first {
+            opened.open(&behind[..length - first]);
         }
-        let taken = lock(sealed).take(buffer)?;
-        taken.ok_or(ErrorKind::Interrupted.into())
+        opened.take(buffer)?.ok_or(ErrorKind::Interrupted.into())
     }
 }
 
@@ -256,11 +250,6 @@ impl Sealed {
             Some(End::Broken(error)) => Err(invalid(error)),
         }
     }
-}
-
-fn is_ready(socket: &TcpStream, what: PollFlags) -> bool {
-    let mut news = [PollFd::new(socket.as_fd(), what)];
-    matches!(poll(&mut news, PollTimeout::ZERO), Ok(1..))
 }
 
 fn invalid(error: &rustls::Error) -> io::Error {

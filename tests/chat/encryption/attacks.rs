@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use socket2::SockRef;
 
 use super::forger::{Forger, TEXT};
@@ -125,6 +126,33 @@ fn a_record_cut_in_half() {
             // Behind it something that does not fit.
             false => forger.tcp.write_all(&[0; 64]).unwrap(),
         }
+        watcher.expect("LEAVE ana lost");
+    }
+}
+
+#[test]
+fn what_came_before_a_reset_is_said_however_large_its_records_are() {
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &[]);
+    let mut watcher = server.join("watcher");
+    // Up to more than the 512 bytes that the server reads at first.
+    for padding in 480..500 {
+        let mut forger = Forger::connect(server.address);
+        // A reset takes back what the author's own kernel still holds.
+        forger.tcp.set_nodelay(true).unwrap();
+        forger.send("ana");
+        forger.send("oi");
+        watcher.expect("JOIN ana");
+        watcher.expect("MSG ana oi");
+        let record = forger.seal(TEXT, b"tchau\n", padding);
+        // So that it finds the record and the reset together.
+        server.process.signal(Signal::SIGSTOP);
+        forger.tcp.write_all(&record).unwrap();
+        let socket = SockRef::from(&forger.tcp);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(forger);
+        server.process.signal(Signal::SIGCONT);
+        watcher.expect("MSG ana tchau");
         watcher.expect("LEAVE ana lost");
     }
 }
