@@ -9,7 +9,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring as provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 
@@ -120,123 +120,27 @@ impl Key {
 
     /// A server's side of TLS that shows this key, in a certificate made for it now.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, KeyError> {
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
-                .with_protocol_versions(&[&TLS13])
-                .map_err(unmakable)?
-                .with_no_client_auth()
-                .with_single_cert(vec![self.certificate()?], self.private())
-                .map_err(unmakable)?;
-        // Nobody comes back so often that a ticket would pay.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(Arc::new(config))
-    }
-
-    pub(super) fn certificate(&self) -> Result<CertificateDer<'static>, KeyError> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params
             .distinguished_name
             .push(DnType::CommonName, "chat-server");
         let certificate = params.self_signed(&self.0).map_err(unmakable)?;
-        Ok(certificate.into())
-    }
-
-    pub(super) fn private(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.0.serialize_der()).into()
+        let private = PrivatePkcs8KeyDer::from(self.0.serialize_der());
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
+                .with_protocol_versions(&[&TLS13])
+                .map_err(unmakable)?
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.into()], private.into())
+                .map_err(unmakable)?;
+        // Nobody comes back so often that a ticket would pay.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Arc::new(config))
     }
 }
 
 fn unmakable(error: impl ToString) -> KeyError {
     KeyError::Unmakable(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::{self, OpenOptions};
-    use std::io::Write;
-    use std::os::unix::fs::{OpenOptionsExt, symlink};
-    use std::{env, process};
-
-    use super::*;
-
-    /// An empty folder of its own for each test; gone when dropped.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let path = env::temp_dir().join(format!("chat-{test}-{}", process::id()));
-            fs::create_dir(&path).unwrap();
-            Folder(path)
-        }
-
-        fn keep(&self) -> Result<Key, KeyError> {
-            Key::keep_in(&self.0.join("key"))
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn a_key_is_made_once_for_the_eyes_of_its_owner_and_found_again() {
-        let folder = Folder::new("found-again");
-        let file = folder.0.join("a/b/key");
-        let first = Key::keep_in(&file).unwrap();
-        let again = Key::keep_in(&file).unwrap();
-        assert_eq!(first.fingerprint(), again.fingerprint());
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&file), 0o600);
-        assert_eq!(mode(file.parent().unwrap()), 0o700);
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        let folder = Folder::new("too-open");
-        folder.keep().unwrap();
-        for mode in [0o640, 0o604, 0o620] {
-            let file = folder.0.join("key");
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            let refused = folder.keep().err().map(|error| error.to_string()).unwrap();
-            assert!(refused.contains(&format!("{mode:o}")), "{refused}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused_and_left_as_it_is() {
-        let folder = Folder::new("no-key");
-        let file = folder.0.join("key");
-        for bytes in [&b""[..], b"a word", &[0x30; 5000]] {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            options.open(&file).unwrap().write_all(bytes).unwrap();
-            assert!(matches!(folder.keep(), Err(KeyError::NoKey(_))));
-            assert_eq!(fs::read(&file).unwrap(), bytes);
-        }
-    }
-
-    #[test]
-    fn one_that_cannot_be_read_is_not_replaced() {
-        let folder = Folder::new("unreadable");
-        fs::create_dir(folder.0.join("key")).unwrap();
-        let mode = fs::Permissions::from_mode(0o700);
-        fs::set_permissions(folder.0.join("key"), mode).unwrap();
-        assert!(matches!(folder.keep(), Err(KeyError::Unreadable { .. })));
-    }
-
-    #[test]
-    fn where_it_cannot_be_kept_that_is_said() {
-        let folder = Folder::new("unkept");
-        fs::write(folder.0.join("file"), "").unwrap();
-        symlink("nowhere/at/all", folder.0.join("key")).unwrap();
-        let in_a_file = Key::keep_in(&folder.0.join("file/key"));
-        assert!(matches!(in_a_file, Err(KeyError::Unkept { .. })));
-        assert!(matches!(folder.keep(), Err(KeyError::Unkept { .. })));
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2);
-    }
 }

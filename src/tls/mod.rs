@@ -9,8 +9,6 @@ mod fingerprint;
 mod key;
 mod pin;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use fingerprint::CROCKFORD;
 pub use fingerprint::{Fingerprint, MalformedFingerprint};

@@ -4,8 +4,10 @@ mod attacks;
 mod entrance;
 mod forger;
 mod keys;
+mod known_keys;
 mod password;
 mod programs;
+mod stream;
 mod tap;
 mod trust;
 

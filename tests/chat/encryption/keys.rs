@@ -1,7 +1,7 @@
 //! The server's key, and where it is kept.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{Folder, fingerprint_of, sealed_server};
@@ -65,10 +65,13 @@ fn a_key_that_others_can_read_stops_the_server_with_a_sentence() {
     let state = folder.path("state");
     drop(sealed_server(&state, &[]));
     let key = state.join("key");
-    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    let told = refusal(&state);
-    assert!(told.contains(key.to_str().unwrap()), "{told}");
-    assert!(told.contains("can be read by others (mode 644)"), "{told}");
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let told = refusal(&state);
+        assert!(told.contains(key.to_str().unwrap()), "{told}");
+        let words = format!("can be read by others (mode {mode:o})");
+        assert!(told.contains(&words), "{told}");
+    }
 }
 
 #[test]
@@ -94,7 +97,10 @@ fn a_key_that_is_none_or_cannot_be_read_stops_the_server_and_is_left_as_it_is() 
 fn where_no_key_can_be_kept_it_lives_as_long_as_the_server_and_that_is_told() {
     let folder = Folder::new();
     fs::write(folder.path("file"), "").unwrap();
-    let mut places = vec![folder.path("file/state")];
+    let linked = folder.path("linked");
+    fs::create_dir(&linked).unwrap();
+    symlink("nowhere/at/all", linked.join("key")).unwrap();
+    let mut places = vec![folder.path("file/state"), linked.clone()];
     if is_root() {
         // Nobody can make a folder there.
         places.push(PathBuf::from("/proc/chat"));
@@ -113,6 +119,11 @@ fn where_no_key_can_be_kept_it_lives_as_long_as_the_server_and_that_is_told() {
         }
         assert_ne!(keys[0], keys[1]);
     }
+    assert_eq!(
+        fs::read_dir(&linked).unwrap().count(),
+        1,
+        "no draft is left"
+    );
 }
 
 #[test]

@@ -1,23 +1,21 @@
+//! The one stream that both sides speak through, plain and sealed.
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-use rustls::crypto::ring::default_provider;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, ServerConnection};
+use chat::tls::{Key, Pin, Stream};
+use rustls::ServerConnection;
 
-use super::*;
-
-const DEADLINE: Duration = Duration::from_secs(10);
+use crate::support::DEADLINE;
 
 fn serving(key: &Key) -> ServerConnection {
     ServerConnection::new(key.server_config().unwrap()).unwrap()
 }
 
-fn shake_hands(stream: &Stream) -> std::io::Result<()> {
+pub fn shake_hands(stream: &Stream) -> std::io::Result<()> {
     loop {
         match stream.shake_hands() {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -27,7 +25,7 @@ fn shake_hands(stream: &Stream) -> std::io::Result<()> {
 }
 
 /// Both ends of a connection over loopback: the server's, and the client's.
-fn pair() -> (Stream, TcpStream) {
+pub fn pair() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
@@ -64,64 +62,6 @@ fn read(mut stream: &Stream) -> std::io::Result<Vec<u8>> {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             read => return read.map(|length| buffer[..length].to_vec()),
         }
-    }
-}
-
-/// How a client that expects `expected` fares with a server of this configuration.
-fn meet(
-    config: Arc<ServerConfig>,
-    expected: Option<Fingerprint>,
-) -> (Arc<Pin>, Result<(), String>) {
-    let (server, client) = pair();
-    let client = Stream::plain(client);
-    let pin = Pin::new(expected);
-    server.seal(ServerConnection::new(config).unwrap()).unwrap();
-    client.seal(pin.connection().unwrap()).unwrap();
-    thread::scope(|scope| {
-        let serving = scope.spawn(|| shake_hands(&server));
-        let met = shake_hands(&client);
-        client.finish();
-        assert_eq!(serving.join().unwrap().is_ok(), met.is_ok());
-        (pin, met.map_err(|error| error.to_string()))
-    })
-}
-
-#[test]
-fn a_key_is_believed_when_it_is_expected_or_none_is() {
-    let key = Key::generate().unwrap();
-    let own = key.fingerprint();
-    for expected in [None, Some(own)] {
-        let (pin, met) = meet(key.server_config().unwrap(), expected);
-        assert_eq!((pin.seen(), met), (Some(own), Ok(())));
-    }
-}
-
-#[test]
-fn another_key_than_the_expected_is_refused_and_shown() {
-    let key = Key::generate().unwrap();
-    let other = Key::generate().unwrap().fingerprint();
-    let (pin, met) = meet(key.server_config().unwrap(), Some(other));
-    assert_eq!(pin.seen(), Some(key.fingerprint()));
-    assert!(met.is_err());
-}
-
-#[test]
-fn whoever_shows_a_certificate_without_having_its_key_is_refused() {
-    let (key, thief) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let stolen = key.certificate().unwrap();
-    let provider = default_provider();
-    let own = provider.key_provider.load_private_key(thief.private());
-    let shown = CertifiedKey::new(vec![stolen], own.unwrap());
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
-    for expected in [None, Some(key.fingerprint())] {
-        let (pin, met) = meet(Arc::new(config.clone()), expected);
-        assert_eq!(pin.seen(), Some(key.fingerprint()));
-        assert_eq!(
-            met,
-            Err("invalid peer certificate: BadSignature".to_owned())
-        );
     }
 }
 
