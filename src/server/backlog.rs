@@ -10,7 +10,8 @@ use crate::protocol::{Stamp, StampWriter};
 /// How many bytes of what was said are kept in memory, with what it takes to keep them.
 pub const BACKLOG_SIZE: usize = 512 * 1024;
 
-/// How many lines that are no longer kept are still counted.
+/// Of how many lines that are no longer kept it is still known for whom they were; as many to all, and
+/// as many private ones.
 const COUNTED: usize = 4096;
 
 /// For whom a line is. Seats are given once: the next of the same name is somebody else.
@@ -34,8 +35,10 @@ pub enum Audience {
 pub struct Backlog {
     lines: VecDeque<Line>,
     size: usize,
-    /// Of lines that are no longer kept.
+    /// Of lines to all that are no longer kept.
     forgotten: VecDeque<(Stamp, Audience)>,
+    /// Of private ones: a flood to all makes nobody forget who wrote them.
+    forgotten_private: VecDeque<(Stamp, Audience)>,
 }
 
 struct Line {
@@ -68,9 +71,13 @@ impl Backlog {
             && let Some(oldest) = self.lines.pop_front()
         {
             self.size -= oldest.size();
-            self.forgotten.push_back((oldest.stamp, oldest.audience));
-            if self.forgotten.len() > COUNTED {
-                self.forgotten.pop_front();
+            let forgotten = match oldest.audience.is_public() {
+                true => &mut self.forgotten,
+                false => &mut self.forgotten_private,
+            };
+            forgotten.push_back((oldest.stamp, oldest.audience));
+            if forgotten.len() > COUNTED {
+                forgotten.pop_front();
             }
         }
     }
@@ -97,21 +104,20 @@ impl Backlog {
             .filter(|line| line.audience.has(seat))
             .collect();
         let (lines, written) = write(theirs.iter().copied(), most);
-        let forgotten = self.forgotten.iter().rev().copied();
-        let forgotten = forgotten
-            .take_while(|(stamp, _)| *stamp > after)
-            .filter(|(_, audience)| audience.has(seat));
         let too_many = theirs[written..].iter();
-        let untold: Vec<(Stamp, Audience)> = too_many
-            .map(|line| (line.stamp, line.audience))
-            .chain(forgotten)
-            .collect();
-        let missed = untold.iter().filter(|(_, audience)| audience.is_public());
+        let too_many = too_many.map(|line| (line.stamp, line.audience));
+        let untold = |forgotten| {
+            let forgotten = VecDeque::iter(forgotten).rev().copied();
+            let untold = forgotten.take_while(|(stamp, _)| *stamp > after);
+            too_many.clone().chain(untold)
+        };
+        let missed = untold(&self.forgotten)
+            .filter(|(_, audience)| audience.is_public() && audience.has(seat));
         Replay {
             lines,
             missed: missed.count() as u64,
             unread: match gone {
-                Some(gone) => authors(untold.iter().copied(), seat, gone),
+                Some(gone) => authors(untold(&self.forgotten_private), seat, gone),
                 None => Vec::new(),
             },
         }
@@ -121,7 +127,8 @@ impl Backlog {
     pub fn authors_to(&self, seat: SeatId, then: Timestamp) -> Vec<SeatId> {
         let kept = self.lines.iter().rev();
         let kept = kept.map(|line| (line.stamp, line.audience));
-        authors(kept.chain(self.forgotten.iter().rev().copied()), seat, then)
+        let forgotten = self.forgotten_private.iter().rev().copied();
+        authors(kept.chain(forgotten), seat, then)
     }
 }
 

@@ -110,13 +110,13 @@ impl Room {
         self.warn(&authors, &text, self.last);
     }
 
-    /// Tells each of them. Whoever is away is told on coming back from before this stamp.
+    /// Tells each of them. Whoever is away, or whose connection is dead already though nobody knows, is
+    /// told on coming back from before this stamp.
     fn warn(&mut self, authors: &[SeatId], text: &str, stamp: Stamp) {
         let notice = line(&Event::Info(Text::new(text)));
         for &author in authors {
-            if self.is_there(author) {
-                self.answer(author, &notice);
-            } else if author.has_session {
+            self.answer(author, &notice);
+            if author.has_session {
                 let audience = Audience::Private {
                     to: author,
                     from: author,

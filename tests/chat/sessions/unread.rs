@@ -62,6 +62,20 @@ fn an_author_who_is_away_meanwhile_is_told_on_coming_back() {
 }
 
 #[test]
+fn an_author_whose_connection_is_dead_already_is_told_on_coming_back() {
+    let server = Server::start(&["--hold", "1"]);
+    let mut ana = enter(&server, "ana");
+    let mut bia = enter(&server, "bia");
+    ana.go_away(&server);
+    bia.send("/msg ana psst");
+    bia.sync();
+    // What comes from now on is sent, and lost on the way.
+    server.process.wait_for("ana left: lost");
+    bia.come_back(server.connect());
+    assert_eq!(bia.sync(), ["LEAVE ana lost", WARNING], "(left: came)");
+}
+
+#[test]
 fn an_author_who_has_left_before_is_told_on_coming_back() {
     let server = Server::start(&["--hold", "1"]);
     let mut bia = enter(&server, "bia");
@@ -161,6 +175,26 @@ fn a_private_line_that_is_too_long_ago_to_be_told_counts_as_unread() {
     let (_server, _ana, mut bia) = say_much_meanwhile(&["--hold", "3"], 200);
     bia.wait_for("LEAVE ana lost");
     bia.expect(WARNING);
+}
+
+#[test]
+fn however_much_is_said_to_all_nobody_forgets_who_wrote_privately() {
+    let server = Server::start(&["--hold", "5", "--send-buffer", "4096"]);
+    let mut ana = enter(&server, "ana");
+    let mut caio = enter(&server, "caio");
+    ana.go_away(&server);
+    caio.go_away(&server);
+    let mut bia = server.join("bia");
+    bia.send("/msg ana psst\n/msg caio psst");
+    let short: String = (0..15_000).map(|n| format!("{n}\n")).collect();
+    bia.send_bytes(short.as_bytes());
+    bia.sync();
+    ana.come_back(server.connect());
+    ana.expect_start("MISSED ");
+    let told = "INFO ana is back, and was not told all that you wrote privately";
+    bia.expect(told);
+    bia.wait_for("LEAVE caio lost");
+    bia.expect(&WARNING.replace("ana", "caio"));
 }
 
 #[test]
