@@ -203,7 +203,7 @@ fn run(flags: Flags) -> anyhow::Result<()> {
     server::live_with_limits();
     let server = Arc::new(Server::bind(&flags.bind, options, transcript)?);
     server::end_at_signals(&server).context("cannot wait for signals")?;
-    server::announce(&server.addresses(), server.fingerprint());
+    server::announce(&server);
     if let Some(word) = shown {
         info!("operators type: /op {word}");
     }

@@ -9,8 +9,8 @@ use if_addrs::{Interface, get_if_addrs};
 use log::{info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::Server;
 use crate::net::{lacks_zone, plain_words};
-use crate::tls::Fingerprint;
 
 /// How many connections the kernel holds for us until they are accepted. The standard library's
 /// 128 are too few for a room that comes in at once.
@@ -205,24 +205,34 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 /// Says where the server listens, and the commands with which others can come in (RF-10). Each MUST
 /// work as it is printed: with the zone of a link-local address, and what is good on this machine
 /// alone says so. The key goes with it.
-pub fn announce(addresses: &[SocketAddr], fingerprint: Option<Fingerprint>) {
-    for address in addresses {
+pub fn announce(server: &Server) {
+    let addresses = server.addresses();
+    let fingerprint = server.fingerprint();
+    for address in &addresses {
         info!("listening on {address}");
     }
     if let Some(fingerprint) = fingerprint {
         info!("fingerprint {fingerprint}");
     }
+    // A password is taken from afar encrypted only.
+    let is_local = fingerprint.is_none() && server.options.password.is_some();
+    if is_local {
+        warn!("with a password and without encryption, people come in from this machine alone");
+    }
     // Without a list of interfaces there is less to suggest, and nothing is lost.
     let mut interfaces = get_if_addrs().unwrap_or_default();
-    interfaces.retain(Interface::is_oper_up);
+    interfaces.retain(|it| it.is_oper_up() && (!is_local || it.ip().is_loopback()));
     let mut told = Vec::new();
     let how = match fingerprint {
         Some(key) => format!("--fingerprint {key}"),
         None => "--plaintext".to_owned(),
     };
-    for address in addresses {
+    for address in &addresses {
         let port = address.port();
         for (ip, zone) in reached_at(address, &interfaces) {
+            if is_local && reach(&ip) != Reach::Machine {
+                continue;
+            }
             let command = match reach(&ip) {
                 Reach::Interface => format!("chat-client --host {ip}%{zone} --port {port} {how}"),
                 _ => format!("chat-client --host {ip} --port {port} {how}"),
@@ -240,7 +250,7 @@ pub fn announce(addresses: &[SocketAddr], fingerprint: Option<Fingerprint>) {
             told.push(command);
         }
     }
-    if told.is_empty() {
+    if told.is_empty() && !is_local {
         warn!("this machine has no network, so nobody can join for now");
     }
 }

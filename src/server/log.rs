@@ -1,15 +1,14 @@
 //! The server's screen: a log on standard error that holds nobody up.
 
 use std::io::{self, IsTerminal, Write};
-use std::panic;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
+use std::{env, panic, thread};
 
 use env_logger::fmt::Formatter;
-use env_logger::{Env, Target, WriteStyle};
+use env_logger::{Target, WriteStyle};
 use jiff::Zoned;
-use log::{Record, error};
+use log::{LevelFilter, Record, error};
 
 use crate::protocol::Text;
 
@@ -42,7 +41,10 @@ impl Log {
         };
         thread::Builder::new().spawn(write_all)?;
         let is_terminal = io::stderr().is_terminal();
-        env_logger::Builder::from_env(Env::default().default_filter_or("info"))
+        env_logger::Builder::new()
+            // Stays where the variable is empty or says nothing that can be understood.
+            .filter_level(LevelFilter::Info)
+            .parse_filters(&env::var("RUST_LOG").unwrap_or_default())
             .format(write_record)
             .write_style(if is_terminal {
                 WriteStyle::Auto

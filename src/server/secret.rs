@@ -38,12 +38,13 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// The first line of `file`, without the blanks around it.
+    /// The first line of `file`, without a byte order mark and the blanks around it.
     pub fn read(file: &Path) -> Result<Secret, SecretError> {
         let text = fs::read_to_string(file).map_err(|error| SecretError::Unreadable {
             file: file.to_owned(),
             reason: plain_words(&error),
         })?;
+        let text = text.trim_start_matches('\u{feff}');
         match text.lines().next().map(str::trim) {
             None | Some("") => Err(SecretError::Empty(file.to_owned())),
             Some(word) => Secret::new(word),

@@ -90,6 +90,16 @@ fn nothing_that_strangers_send_moves_the_logs_terminal() {
 }
 
 #[test]
+fn a_log_level_that_is_none_leaves_the_screen_as_it_is() {
+    for level in ["", "junk=="] {
+        let mut setup = Server::with(&[]);
+        setup.command.env("RUST_LOG", level);
+        // It has to tell where it listens.
+        setup.start().join("ana").quit();
+    }
+}
+
+#[test]
 fn of_a_flag_given_twice_the_last_one_counts() {
     let twice = [
         "--max-clients",

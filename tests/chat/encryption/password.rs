@@ -140,6 +140,42 @@ fn piped(server: &Server, host: &str, lang: &str) -> std::process::Command {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_password() {
+    let folder = Folder::new();
+    let file = folder.path("marked");
+    fs::write(&file, format!("\u{feff}{WORD}\r\n")).unwrap();
+    let flags = ["--password-file", file.to_str().unwrap()];
+    let server = sealed_server(&folder.path("state"), &flags);
+    let mut peer = server.connect();
+    peer.expect("<PASSWORD>");
+    come_in(&mut peer);
+    peer.quit();
+    let mut command = piped(&server, "127.0.0.1", "en");
+    let mut process = Process::spawn(command.arg("--password-file").arg(&file));
+    process.end_input();
+    assert_eq!(process.finish(), Some(0), "(left: came)");
+}
+
+#[test]
+fn what_is_printed_works_also_where_the_password_is_asked_for_in_plain() {
+    let folder = Folder::new();
+    let file = folder.path("password");
+    fs::write(&file, WORD).unwrap();
+    let mut setup = Server::as_typed(&["--bind", "0.0.0.0:0", "--plaintext", "only"]);
+    setup.command.arg("--password-file").arg(&file);
+    let server = setup.start();
+    server.process.wait_for("operators type");
+    let log = server.log();
+    let commands = log
+        .lines()
+        .filter_map(|line| line.split_once("join with: "));
+    let commands: Vec<&str> = commands.map(|(_, command)| command).collect();
+    let port = server.address.port();
+    let expected = format!("chat-client --host 127.0.0.1 --port {port} --plaintext");
+    assert_eq!(commands, [expected], "(left: came)\n{log}");
+}
+
+#[test]
 fn the_client_gives_the_password_it_was_given_from_a_file_or_the_environment() {
     let folder = Folder::new();
     let server = locked(&folder, &[]);
