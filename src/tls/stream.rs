@@ -121,15 +121,16 @@ impl Stream {
         if *is_torn {
             return Err(ErrorKind::BrokenPipe.into());
         }
+        // Looked at once: another thread may seal meanwhile.
         let records = match self.sealed.get() {
-            None => Vec::new(),
-            Some(sealed) => lock(sealed).seal(text)?,
+            None => None,
+            Some(sealed) => Some(lock(sealed).seal(text)?),
         };
-        let all = if self.is_sealed() { &records } else { text };
+        let all = records.as_deref().unwrap_or(text);
         let mut rest = all;
         while !rest.is_empty() {
             // A record that was not sent is missed, by its number.
-            *is_torn = self.is_sealed() || rest.len() < all.len();
+            *is_torn = records.is_some() || rest.len() < all.len();
             match SockRef::from(&self.socket).send_with_flags(rest, MSG_DONTWAIT) {
                 Ok(length) => rest = &rest[length..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

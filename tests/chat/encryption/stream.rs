@@ -1,7 +1,9 @@
 //! The one stream that both sides speak through, plain and sealed.
 
+use std::hint::spin_loop;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
@@ -40,14 +42,18 @@ fn sealed(key: &Key) -> (Stream, Stream) {
     let (server, client) = pair();
     let client = Stream::plain(client);
     server.seal(serving(key)).unwrap();
-    client
-        .seal(Pin::new(Some(key.fingerprint())).connection().unwrap())
-        .unwrap();
-    thread::scope(|scope| {
-        scope.spawn(|| shake_hands(&server).unwrap());
-        shake_hands(&client).unwrap();
-    });
+    shake_both_hands(&server, &client, key);
     (server, client)
+}
+
+/// Seals the client's end too, and ends the handshake.
+fn shake_both_hands(server: &Stream, client: &Stream, key: &Key) {
+    let pin = Pin::new(Some(key.fingerprint()));
+    client.seal(pin.connection().unwrap()).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| shake_hands(server).unwrap());
+        shake_hands(client).unwrap();
+    });
 }
 
 fn send(stream: &Stream, text: &[u8]) -> std::io::Result<()> {
@@ -78,6 +84,43 @@ fn what_one_side_sends_the_other_reads_plain_and_sealed() {
             from.finish();
             assert_eq!(read(to).unwrap(), b"");
         }
+    }
+}
+
+#[test]
+fn what_is_sent_while_another_thread_seals_comes_in_plain_or_sealed() {
+    let key = Key::generate().unwrap();
+    for turn in 0..500 {
+        let (server, client) = pair();
+        let cipher = serving(&key);
+        let ready = AtomicUsize::new(0);
+        let wait_for_both = || {
+            ready.fetch_add(1, Ordering::SeqCst);
+            while ready.load(Ordering::SeqCst) < 2 {
+                spin_loop();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_for_both();
+                // Now sooner, now later in what the other does.
+                (0..turn % 50).for_each(|_| spin_loop());
+                send(&server, b"x").unwrap();
+            });
+            wait_for_both();
+            server.seal(cipher).unwrap();
+        });
+        server.socket().write_all(b".").unwrap();
+        let mut plain = [0; 2];
+        let length = client.peek(&mut plain).unwrap();
+        if plain[..length].starts_with(b"x") {
+            continue;
+        }
+        (&client).read_exact(&mut plain[..1]).unwrap();
+        let client = Stream::plain(client);
+        shake_both_hands(&server, &client, &key);
+        server.finish();
+        assert_eq!(read(&client).unwrap(), b"x", "(left: came) turn {turn}");
     }
 }
 
