@@ -1,6 +1,11 @@
+use std::iter;
+
 use super::Text;
 use super::commands::{ClientKind, CommandKind, CommandSpec, OperatorKind};
-use super::text::visible_start;
+use super::text::{is_seen, visible_start};
+
+/// What some keyboards write for `/`, and people take for it.
+const OTHER_SLASHES: [char; 3] = ['\u{ff0f}', '\u{2215}', '\u{2044}'];
 
 /// What a line asks of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +115,15 @@ struct Typed<'a> {
 fn shape(line: &str) -> Result<Shape<'_>, CommandError<'_>> {
     let visible = &line[visible_start(line)..];
     let Some(behind) = visible.strip_prefix('/') else {
+        if let Some(behind) = visible.strip_prefix(OTHER_SLASHES)
+            && is_command(split_word(behind).0)
+        {
+            return Err(CommandError::Unknown(Text::new(split_word(visible).0)));
+        }
         let text = Text::new(line);
-        let is_blank = text.is_blank();
-        return Ok(if is_blank {
-            Shape::Blank
-        } else {
-            Shape::Text(text)
+        return Ok(match text.is_blank() {
+            true => Shape::Blank,
+            false => Shape::Text(text),
         });
     };
     if behind.starts_with('/') {
@@ -133,12 +141,19 @@ fn shape(line: &str) -> Result<Shape<'_>, CommandError<'_>> {
         }));
     }
     // `/etc/hosts` is a path and `/msg/ana` a slip.
-    let second = word.as_str()[1..].find('/');
-    let is_path = second.is_some_and(|at| CommandSpec::find(&word.as_str()[..=at]).is_none());
-    match is_path {
-        true => Ok(Shape::Text(Text::new(line))),
-        false => Err(CommandError::Unknown(word)),
+    let head = word.as_str()[1..].split_once('/').map(|(head, _)| head);
+    match head {
+        Some(head) if head.contains(is_seen) && !is_command(head) => {
+            Ok(Shape::Text(Text::new(line)))
+        }
+        _ => Err(CommandError::Unknown(word)),
     }
+}
+
+/// Whether `word`, of which only what shows counts, is a command behind its slash.
+fn is_command(word: &str) -> bool {
+    let seen = word.chars().filter(|&c| is_seen(c));
+    CommandSpec::find(&iter::once('/').chain(seen).collect::<String>()).is_some()
 }
 
 impl<'a> Command<'a> {

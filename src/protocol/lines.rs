@@ -24,8 +24,8 @@ pub enum BadLine {
 }
 
 /// Cuts what a source delivers into lines of at most `limit` bytes, however it is split or
-/// merged on the way. A byte order mark at the start is dropped, and so is every `\r` before a
-/// newline. Its buffer is never larger than 64 KiB, or twice the limit.
+/// merged on the way. A byte order mark at the start is dropped, and so is every `\r` at the end of
+/// a line. Its buffer is never larger than 64 KiB, or twice the limit.
 pub struct LineReader<R> {
     source: R,
     limit: usize,
@@ -110,10 +110,7 @@ impl<R: Read> LineReader<R> {
             if mem::take(&mut self.skipping) {
                 continue;
             }
-            let mut bytes = &self.buffer[line];
-            if newline.is_some() {
-                bytes = without_returns(bytes);
-            }
+            let bytes = without_returns(&self.buffer[line]);
             if bytes.len() > self.limit {
                 return Some(Err(BadLine::TooLong));
             }

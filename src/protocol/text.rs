@@ -69,7 +69,6 @@ pub fn visible_start(raw: &str) -> usize {
     let mut at = 0;
     while let Some(first) = raw[at..].chars().next() {
         let (length, fate) = judge(first, &raw[at..]);
-        let is_seen = |c| !is_unseen(c) && c != char::REPLACEMENT_CHARACTER;
         if matches!(fate, Fate::Stays) && is_seen(first) {
             break;
         }
@@ -217,6 +216,11 @@ pub fn is_blank(c: char) -> bool {
 /// shapes its neighbours.
 fn is_unseen(c: char) -> bool {
     is_blank(c) || c == '\u{2800}' || is_joiner(c) || is_selector(c)
+}
+
+/// Whether `c` shows by itself, in a clean text.
+pub fn is_seen(c: char) -> bool {
+    !is_unseen(c) && !is_nonspacing(c) && c != char::REPLACEMENT_CHARACTER
 }
 
 /// Whether `c` is a nonspacing mark: one that takes no room of its own. Some spacing ones that belong

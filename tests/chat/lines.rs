@@ -16,14 +16,12 @@ fn model(bytes: &[u8], limit: usize) -> Vec<Got> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes
         .split_inclusive(|&byte| byte == b'\n')
-        .map(|piece| match piece.strip_suffix(b"\n") {
-            Some(mut line) => {
-                while let Some(shorter) = line.strip_suffix(b"\r") {
-                    line = shorter;
-                }
-                line
+        .map(|piece| {
+            let mut line = piece.strip_suffix(b"\n").unwrap_or(piece);
+            while let Some(shorter) = line.strip_suffix(b"\r") {
+                line = shorter;
             }
-            None => piece,
+            line
         })
         .map(|line| match str::from_utf8(line) {
             _ if line.len() > limit => Err(BadLine::TooLong),
