@@ -1,7 +1,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use chat::protocol::StampWriter;
+use chat::protocol::Stamp;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::DEADLINE;
@@ -231,7 +231,7 @@ impl Room {
         let mut is_first = true;
         let mut at = 0;
         while let Some(&first) = bytes.get(at) {
-            let stamp = if first == b'@' { StampWriter::SIZE } else { 0 };
+            let stamp = if first == b'@' { Stamp::SIZE } else { 0 };
             let Some(&begin) = bytes.get(at + stamp) else {
                 break;
             };

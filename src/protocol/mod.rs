@@ -51,7 +51,7 @@ pub use commands::{COMMANDS, ClientKind, CommandKind, CommandSpec, OperatorKind}
 pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
 pub use introduction::Introduction;
 pub use lines::{BadLine, LineReader};
-pub use stamp::{NotAStamp, Stamp, StampWriter};
+pub use stamp::{NotAStamp, Stamp};
 pub use text::Text;
 pub use token::{NotAToken, Token};
 pub use username::{NAME_LIMIT, Username, UsernameError, fold};

@@ -18,6 +18,9 @@ impl Stamp {
     /// Before all that ever happened.
     pub const FIRST: Stamp = Stamp(Timestamp::UNIX_EPOCH);
 
+    /// How many bytes a line has more when it begins with a stamp.
+    pub const SIZE: usize = "@2026-11-25T22:08:30.123456Z ".len();
+
     /// Of what happens at `now`, if this is the last before it. A clock that was set back makes no
     /// two the same.
     pub fn next(self, now: Timestamp) -> Stamp {
@@ -29,6 +32,11 @@ impl Stamp {
     /// The time itself.
     pub fn time(self) -> Timestamp {
         self.0
+    }
+
+    /// Begins a line with it: adds `@`, the stamp and a space to `lines`.
+    pub fn begin(self, lines: &mut String) {
+        write!(lines, "@{self} ").expect("a String takes every write");
     }
 
     /// The stamp before an event, if it has one, and the event.
@@ -56,31 +64,5 @@ impl FromStr for Stamp {
             true => Ok(stamp),
             false => Err(NotAStamp),
         }
-    }
-}
-
-/// Writes stamps before events. Most come within the second of the one before, of which it keeps
-/// all but the last six digits.
-#[derive(Default)]
-pub struct StampWriter {
-    second: i64,
-    text: String,
-}
-
-impl StampWriter {
-    /// How many bytes it adds to a line.
-    pub const SIZE: usize = "@2026-11-25T22:08:30.123456Z ".len();
-
-    /// Adds `@`, the stamp and a space to `line`.
-    pub fn write(&mut self, stamp: Stamp, line: &mut String) {
-        let micros = stamp.0.as_microsecond();
-        let (second, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-        if self.text.is_empty() || self.second != second {
-            self.second = second;
-            self.text = format!("@{stamp}");
-            self.text.truncate("@2026-11-25T22:08:30.".len());
-        }
-        line.push_str(&self.text);
-        write!(line, "{fraction:06}Z ").expect("a String takes every write");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::post::SeatId;
-use crate::protocol::{Stamp, StampWriter};
+use crate::protocol::Stamp;
 
 /// How many bytes of what was said are kept in memory, with what it takes to keep them.
 pub const BACKLOG_SIZE: usize = 512 * 1024;
@@ -185,16 +185,15 @@ fn write<'a>(latest_first: impl Iterator<Item = &'a Line>, most: usize) -> (Stri
     let mut size = 0;
     let fitting: Vec<&Line> = latest_first
         .take_while(|line| {
-            size += StampWriter::SIZE + line.text.len();
+            size += Stamp::SIZE + line.text.len();
             size <= most
         })
         .collect();
-    let mut stamps = StampWriter::default();
     let mut lines = String::new();
     for line in fitting.iter().rev() {
         // As everywhere, what is for people alone to read has none.
         if !line.text.starts_with("INFO ") {
-            stamps.write(line.stamp, &mut lines);
+            line.stamp.begin(&mut lines);
         }
         lines.push_str(&line.text);
     }

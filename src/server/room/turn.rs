@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::protocol::{Stamp, StampWriter};
+use crate::protocol::Stamp;
 use crate::server::post::SeatId;
 
 /// How many bytes one turn says at most, unless there is more to be told at once: far below what a
@@ -17,7 +17,6 @@ pub struct Turn {
     public: String,
     /// The same with stamps, from where there were people to read them.
     stamped: String,
-    stamps: StampWriter,
     /// What is said to single people.
     personal: String,
     /// What is not the same for everyone.
@@ -48,7 +47,7 @@ impl Turn {
     pub fn say_to_all(&mut self, stamp: Stamp, line: &str, reads_stamps: bool) {
         self.public += line;
         if reads_stamps {
-            self.stamps.write(stamp, &mut self.stamped);
+            stamp.begin(&mut self.stamped);
             self.stamped += line;
         }
     }
@@ -69,7 +68,7 @@ impl Turn {
     pub fn say_to(&mut self, seat: SeatId, stamp: Stamp, line: &str) {
         let start = self.personal.len();
         if seat.has_session {
-            self.stamps.write(stamp, &mut self.personal);
+            stamp.begin(&mut self.personal);
         }
         self.personal += line;
         self.add(seat, start..self.personal.len());
