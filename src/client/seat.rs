@@ -75,7 +75,7 @@ impl Seat {
             outbox: Outbox::default(),
             password: None,
             is_typed,
-            seen: Stamp::FIRST,
+            seen: Stamp::EPOCH,
             gone: Vec::new(),
             has_missed: false,
             is_catching_up: false,

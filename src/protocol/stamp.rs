@@ -15,8 +15,8 @@ pub struct Stamp(Timestamp);
 pub struct NotAStamp;
 
 impl Stamp {
-    /// Before all that ever happened.
-    pub const FIRST: Stamp = Stamp(Timestamp::UNIX_EPOCH);
+    /// Before everything that happens: the stamp of no event.
+    pub const EPOCH: Stamp = Stamp(Timestamp::UNIX_EPOCH);
 
     /// How many bytes a line has more when it begins with a stamp.
     pub const SIZE: usize = "@2026-11-25T22:08:30.123456Z ".len();

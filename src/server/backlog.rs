@@ -139,7 +139,7 @@ fn authors(
     then: Timestamp,
 ) -> Vec<SeatId> {
     // Stamps have no nanoseconds.
-    let then = Stamp::FIRST.next(then);
+    let then = Stamp::EPOCH.next(then);
     let mut authors = Vec::new();
     for (_, audience) in latest_first.take_while(|(stamp, _)| *stamp >= then) {
         if let Audience::Private { to, from } = audience
@@ -219,7 +219,7 @@ mod tests {
         let (ana, bia) = (seat(1), seat(2));
         let mut backlog = Backlog::default();
         let private = Audience::Private { to: ana, from: bia };
-        backlog.keep(Stamp::FIRST.next(now), private, "PRIV bia ana psst\n");
+        backlog.keep(Stamp::EPOCH.next(now), private, "PRIV bia ana psst\n");
         assert_eq!(backlog.authors_to(ana, now), [bia]);
         let later = now + Duration::from_micros(1);
         assert_eq!(backlog.authors_to(ana, later), []);

@@ -66,7 +66,7 @@ fn posts() -> impl Strategy<Value = Post> {
     // Filled in as the model knows them.
     let resumption = Resumption {
         is_confidential: true,
-        after: Stamp::FIRST,
+        after: Stamp::EPOCH,
         lines: 7,
     };
     let reasons = prop_oneof![Just(LeaveReason::Quit), Just(LeaveReason::Lost)];

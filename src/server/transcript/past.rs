@@ -16,7 +16,7 @@ pub struct Past {
     pub lines: Vec<(Stamp, Event<'static>)>,
     /// How many lines are none of these.
     pub skipped: usize,
-    /// The last stamp, or [`Stamp::FIRST`].
+    /// The last stamp, or [`Stamp::EPOCH`].
     pub last: Stamp,
 }
 
@@ -37,7 +37,7 @@ impl Past {
         let mut past = Past {
             lines: Vec::new(),
             skipped: 0,
-            last: Stamp::FIRST,
+            last: Stamp::EPOCH,
         };
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             match heard_by_all(line.strip_suffix(b"\n").unwrap_or(line)) {

@@ -55,7 +55,7 @@ fn what_was_said_is_there_at_the_next_start() {
     let place = Place::new("restart");
     let (transcript, past) = place.open();
     assert_eq!(written(&past), [""; 0]);
-    assert_eq!((past.skipped, past.last), (0, Stamp::FIRST));
+    assert_eq!((past.skipped, past.last), (0, Stamp::EPOCH));
     transcript.write(&lines(0..2));
     transcript.write("@2026-11-25T22:08:30.123456Z JOIN bia\n");
     transcript.close();
