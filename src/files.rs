@@ -42,13 +42,13 @@ pub fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Adds a line to `file`, which is made at need. It is one write, so that of several who add at once
 /// nobody tears another's line.
 pub fn append(file: &Path, line: &str) -> io::Result<()> {
-    // A full disk may have torn the last.
+    // A full disk may have torn the last line.
     let is_torn = fs::read(file).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
     let before = if is_torn { "\n" } else { "" };
     open(file)?.write_all(format!("{before}{line}\n").as_bytes())
 }
 
-/// Opens `file` for reading, and for adding to it whoever else does; makes it (mode 0600) and its
+/// Opens `file` for reading, and for adding to it, also while others do; makes it (mode 0600) and its
 /// folder (0700) at need.
 pub fn open(file: &Path) -> io::Result<File> {
     make_folder_of(file)?;
@@ -82,7 +82,7 @@ fn make_folder_of(file: &Path) -> io::Result<()> {
 fn put(file: &Path, bytes: &[u8], name: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let draft = file.with_extension(process::id().to_string());
     let named = write_synced(&draft, bytes).and_then(|()| name(&draft));
-    // It is gone already, or still takes room.
+    // After a rename it is gone; otherwise it would stay and take room.
     let _ = fs::remove_file(&draft);
     named?;
     // Some file systems cannot; then the new name is as safe as they make it.

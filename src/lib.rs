@@ -10,6 +10,7 @@
 //! | [`net`] | what both sides ask of TCP |
 //! | [`tls`] | the server's key, how it is known again, and the one stream both sides speak through |
 //! | [`cli`] | what the flags of both programs share |
+//! | `files` | the files that both keep for the eyes of their user alone |
 //! | `src/bin` | flags and exit status; nothing else |
 //!
 //! `protocol` imports nothing of ours, and `server` and `client` never import each other.

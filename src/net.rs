@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// Makes the kernel give `stream` up once its peer has vanished, within `patience` and a second
-/// or a 24th of it: its reads and writes then fail with `TimedOut`. Fails where the options cannot
-/// be set.
+/// Makes the kernel give `stream` up once its peer has vanished, within `patience`, plus a 24th of it
+/// or a second, whichever is longer: its reads and writes then fail with `TimedOut`. Fails where the
+/// options cannot be set.
 ///
-/// On Linux `TCP_USER_TIMEOUT` overrides the count of probes and also bounds how long data may
-/// stay unacknowledged (tcp(7)). It counts anew from the first data sent into the void, just
-/// before the probes would have given up at the latest, so each gets half of `patience`. Only
-/// unanswered probes follow each other closely; many of them, so that some may be lost. Elsewhere
-/// the probes alone decide.
+/// On Linux `TCP_USER_TIMEOUT` takes the place of the count of probes, and also bounds how long data
+/// may stay unacknowledged (tcp(7)). It counts anew from the first data sent into the void, which may
+/// be just before the probes would have given up; so each of the two gets half of `patience`. Probes
+/// follow each other closely only where one was not answered; they are many, so that some may be
+/// lost. Elsewhere the probes alone decide.
 pub fn set_keepalive(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     let second = Duration::from_secs(1);
     let socket = SockRef::from(stream);
@@ -33,7 +33,7 @@ pub fn set_keepalive(stream: &TcpStream, patience: Duration) -> io::Result<()> {
 /// found in time only while nothing waits.
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(unused_variables, reason = "nothing is to be taken back")
+    expect(unused_variables, reason = "nothing was set that is to be taken back")
 )]
 pub fn clear_user_timeout(stream: &TcpStream) {
     // It can fail only where it could not be set.

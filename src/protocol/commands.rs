@@ -1,5 +1,3 @@
-//! The table of commands, by which the parsers, the help and the completion go.
-
 /// What a command does, and by that who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandKind {

@@ -2,7 +2,8 @@
 //!
 //! UTF-8 lines that end in `\n`; every `\r` before it is dropped, and a byte order mark at the start
 //! of the stream. What a client sends is what a person types: first a [user name](Username), then
-//! one line per message or [command](Command). What else can be typed at the name prompt is an
+//! one line per message or [command](Command). A last line without its `\n` counts when the client
+//! closes its side, though not in a session. What else can be typed at the name prompt is an
 //! [introduction](Introduction). What the server sends is one [event](Event) a line, words separated
 //! by one space, the last field being the rest of the line, all [text](Text) cleaned:
 //!
@@ -24,15 +25,15 @@
 //! | `ERR code detail` | refused; the connection goes on |
 //! | `BYE code` | the server closes the connection after this line |
 //!
-//! # Sessions
+//! # The past, and sessions
 //!
-//! Whoever types `/session` before the name gets, behind `WELCOME` and the past, a `SESSION` line,
-//! and from there on every event of the room behind a [stamp](Stamp): `@2026-11-25T22:08:30.123456Z
-//! MSG bia oi`. `WELCOME`, `USERS`, `GOT`, `RESUMED`, `MISSED`, `INFO`, `ERR` and `BYE` have none.
-//! Both sides count the lines that the client sends behind its name, each with its `\n`, across
-//! connections. When the connection breaks, `/resume token stamp` at the name prompt of the next one
-//! goes on behind that stamp: the last the client has seen. It sends again what `RESUMED` does not
-//! count.
+//! Behind `WELCOME` comes what was said to all before, each line behind a [stamp](Stamp):
+//! `@2026-11-25T22:08:30.123456Z MSG bia oi`. Whoever types `/session` before the name then gets a
+//! `SESSION` line, and from there on every event of the room behind its stamp; `WELCOME`, `USERS`,
+//! `GOT`, `RESUMED`, `MISSED`, `INFO`, `ERR` and `BYE` have none. Both sides count the lines that the
+//! client sends behind its name, each with its `\n`, across connections. When the connection breaks,
+//! `/resume token stamp` at the name prompt of the next one goes on behind that stamp: the last the
+//! client has seen. It sends again what `RESUMED` does not count.
 //!
 //! Pure code: no sockets, no threads.
 

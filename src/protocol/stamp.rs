@@ -21,8 +21,8 @@ impl Stamp {
     /// How many bytes a line has more when it begins with a stamp.
     pub const SIZE: usize = "@2026-11-25T22:08:30.123456Z ".len();
 
-    /// Of what happens at `now`, if this is the last before it. A clock that was set back makes no
-    /// two the same.
+    /// The stamp of what happens at `now`, where this is the last one before. A clock that stands, or
+    /// was set back, makes no two the same.
     pub fn next(self, now: Timestamp) -> Stamp {
         let micros = self.0.as_microsecond().saturating_add(1);
         let micros = micros.max(now.as_microsecond());

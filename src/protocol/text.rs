@@ -15,7 +15,7 @@ const MOST_MARKS: usize = 8;
 /// | tab | a space |
 /// | other controls; what embeds, overrides or isolates a direction; ends of lines and paragraphs; annotations | U+FFFD |
 /// | NUL and what is default-ignorable (UAX 44), but for the next row | dropped |
-/// | joiners, VS15, VS16, ideographic variation selectors, the tags of a flag | stays |
+/// | joiners, VS15, VS16, ideographic variation selectors, the tags of a flag | stay |
 /// | nonspacing marks from the ninth in a row | dropped |
 ///
 /// Cleaning what is clean changes nothing.
@@ -167,9 +167,9 @@ fn sequence_length(rest: &str) -> Option<usize> {
     }
 }
 
-/// How many bytes the tags take that make a black flag, which `behind` stands after, that of a
-/// region (UTS 51, ED-14a): letters and digits, and the tag that ends them. Other tags would
-/// hide words in it.
+/// How many bytes the tags take, at the start of what stands `behind` a black flag, that make it the
+/// flag of a region (UTS 51, ED-14a): letters and digits, and the tag that ends them. Other tags
+/// would hide words in it.
 fn flag_length(behind: &str) -> usize {
     let is_part = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
     let tags = behind.chars().take_while(is_part).count();
@@ -226,26 +226,9 @@ pub fn is_seen(c: char) -> bool {
 /// Whether `c` is a nonspacing mark: one that takes no room of its own. Some spacing ones that belong
 /// to the letter before them are given none either.
 pub fn is_nonspacing(c: char) -> bool {
-    let is_spacing = matches!(
-        c,
-        '\u{9be}'
-            | '\u{9d7}'
-            | '\u{b3e}'
-            | '\u{b57}'
-            | '\u{bbe}'
-            | '\u{bd7}'
-            | '\u{cc0}'
-            | '\u{cc2}'
-            | '\u{cc7}'
-            | '\u{cc8}'
-            | '\u{cca}'
-            | '\u{ccb}'
-            | '\u{cd5}'
-            | '\u{cd6}'
-            | '\u{d3e}'
-            | '\u{d57}'
-            | '\u{dcf}'
-            | '\u{ddf}'
-    );
+    let is_spacing = matches!(c,
+        '\u{9be}' | '\u{9d7}' | '\u{b3e}' | '\u{b57}' | '\u{bbe}' | '\u{bd7}' | '\u{cc0}' | '\u{cc2}'
+        | '\u{cc7}'..='\u{cc8}' | '\u{cca}'..='\u{ccb}' | '\u{cd5}'..='\u{cd6}' | '\u{d3e}' | '\u{d57}'
+        | '\u{dcf}' | '\u{ddf}');
     is_combining_mark(c) && c.width() == Some(0) && !is_spacing
 }

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 /// (`SubjectPublicKeyInfo`, RFC 5280, section 4.1), as people can read them to each other: four
 /// groups of five of the digits of Crockford's base 32 (<https://www.crockford.com/base32.html>).
 ///
-/// Enough that nobody finds a second key with the same: 2^100 attempts, and none can be shared.
+/// Enough that nobody finds another key with the same: that takes 2^100 attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 13]);
 

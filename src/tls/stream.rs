@@ -110,8 +110,8 @@ impl Stream {
     }
 
     /// Sends all of `text`. When the kernel takes no more, `when_full` waits until it does, or fails,
-    /// and so does this. Fails also when the connection is broken; and with `BrokenPipe` once a send that had
-    /// failed was torn.
+    /// and so does this. Fails also when the connection is broken, and with `BrokenPipe` after a send
+    /// that was torn.
     pub fn send(
         &self,
         text: &[u8],
@@ -142,8 +142,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the kernel takes something to be sent; of a connection that is broken it does, and the send
-    /// then fails.
+    /// Whether the kernel takes something to be sent. Of a connection that is broken it does too, and the
+    /// send then fails.
     pub fn has_space(&self) -> bool {
         let mut news = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
         matches!(poll(&mut news, PollTimeout::ZERO), Ok(1..))
@@ -178,8 +178,8 @@ impl Read for &Stream {
             return Ok(taken);
         }
         // Text is shorter than its records, so the reader's buffer would never be found full; what is
-        // read behind it makes it so, and it grows. In one call, which MUST NOT become two: an error
-        // of the second would take the text of the first with it.
+        // read behind it makes it so, and it grows. By one call, which MUST NOT become two: an error
+        // of the second would keep the text of the first from the reader.
         let mut behind = vec![0; buffer.len()];
         let mut both = [IoSliceMut::new(buffer), IoSliceMut::new(&mut behind)];
         let length = (&self.socket).read_vectored(&mut both)?;
@@ -204,7 +204,7 @@ impl Sealed {
         Ok(records)
     }
 
-    /// Opens what came, to be [taken](Self::take); nothing is the end.
+    /// Opens what came, to be [taken](Self::take); that nothing came is the end.
     fn open(&mut self, mut records: &[u8]) {
         if records.is_empty() {
             self.end.get_or_insert(End::Closed);
