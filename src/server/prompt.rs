@@ -135,12 +135,14 @@ impl<'a, 'c> Prompt<'a, 'c> {
             }
             false => None,
         };
+        // Before anybody hears of it, so that nothing said meanwhile is lost on coming back.
+        let opened = server.registry.look(|room| room.last());
         let joined = server.registry.join(id, name.clone(), connection, token);
         if joined.is_err() && token.is_some() {
             server.sessions.end(|seat, _| seat == id);
         }
         match joined {
-            Ok(seat) => Ok(Ok(Session::new(seat, token, self.bucket.clone()))),
+            Ok(seat) => Ok(Ok(Session::new(seat, token, opened, self.bucket.clone()))),
             Err(NotSeated::NameTaken) => Ok(Err(refuse(RefusalCode::UsernameTaken, name.as_str()))),
             Err(NotSeated::Closed | NotSeated::Gone) => Err(NotIn::Refused(Farewell::Shutdown)),
         }
@@ -164,7 +166,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
         let lines = session.lines;
         let seat = &mut session.seat;
         let place = Resumption {
-            after,
+            after: after.max(session.opened),
             lines,
             is_confidential: connection.is_confidential(),
         };

@@ -109,6 +109,11 @@ impl Room {
         self.turn.stamped()
     }
 
+    /// The stamp of what happened last.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
     /// Takes note that somebody no longer reads, though they have not left yet.
     pub fn lose(&mut self, seat: SeatId) {
         let now = self.now;

@@ -14,7 +14,9 @@ use super::pace::TokenBucket;
 use super::post::{Post, line};
 use super::prompt::{NotIn, Prompt};
 use super::seat::Seat;
-use crate::protocol::{Event, Farewell, LINE_LIMIT, LeaveReason, LineReader, Token, Username};
+use crate::protocol::{
+    Event, Farewell, LINE_LIMIT, LeaveReason, LineReader, Stamp, Token, Username,
+};
 
 /// How long a client says nothing before the memory of its last burst is given back.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -39,6 +41,8 @@ pub struct Session {
     pub seat: Seat,
     /// By what it is resumed over another connection; `None` for whoever leaves with this one.
     pub token: Option<Token>,
+    /// Behind this comes all that its owner may hear.
+    pub opened: Stamp,
     /// How many lines have taken effect.
     pub lines: u64,
     /// Whether the last of them, which is too long, has no end yet.
@@ -111,10 +115,11 @@ impl Session {
     /// Not on the stack, nor inlined, as what follows: what a stack once took stays resident as long as
     /// its thread.
     #[inline(never)]
-    pub fn new(seat: Seat, token: Option<Token>, bucket: TokenBucket) -> Box<Self> {
+    pub fn new(seat: Seat, token: Option<Token>, opened: Stamp, bucket: TokenBucket) -> Box<Self> {
         Box::new(Session {
             seat,
             token,
+            opened,
             lines: 0,
             is_last_open: false,
             told: 0,

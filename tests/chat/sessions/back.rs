@@ -215,3 +215,26 @@ fn a_session_is_resumed_once_a_second_and_no_oftener() {
     let least = Duration::from_secs(2);
     assert!(took >= least, "expected: {least:?}\n    came: {took:?}");
 }
+
+#[test]
+fn nobody_is_told_what_was_said_before_they_came_in_whatever_stamp_they_name() {
+    // The seat is held, or was given back.
+    for hold in ["30", "0"] {
+        let server = Server::start(&["--hold", hold, "--history", "0"]);
+        let mut ana = enter(&server, "ana");
+        let mut bia = server.join("bia");
+        ana.send_all(&["before", "/msg bia psst"]);
+        ana.sync();
+        let mut caio = enter(&server, "caio");
+        bia.send("since");
+        caio.expect("MSG bia since");
+        for _ in 0..2 {
+            let files = server.held().1;
+            caio.let_go();
+            server.wait_until_held((usize::MAX, files - 1));
+            caio.last = FIRST.parse().unwrap();
+            caio.come_back(server.connect());
+            assert_eq!(caio.sync(), ["MSG bia since"], "(left: came)");
+        }
+    }
+}
