@@ -1,11 +1,12 @@
 //! The sessions that outlive their connections.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use log::info;
 use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -36,14 +37,7 @@ pub struct Sessions {
     table: Mutex<Table>,
 }
 
-#[derive(Default)]
-struct Table {
-    entries: HashMap<Token, Entry>,
-    /// Those that are held, with the address that they count for.
-    held: Vec<(Token, Network)>,
-    /// Those that have left, in that order; some have come back since.
-    left: VecDeque<(Token, Instant)>,
-}
+type Table = HashMap<Token, Entry>;
 
 struct Entry {
     seat: SeatId,
@@ -108,7 +102,7 @@ impl Sessions {
             takers: 0,
             resumable_from: Instant::now(),
         };
-        lock(&self.table).entries.insert(token, entry);
+        lock(&self.table).insert(token, entry);
         Ok(token)
     }
 
@@ -116,7 +110,7 @@ impl Sessions {
     pub fn pace(&self, token: Token) -> Duration {
         let now = Instant::now();
         let mut table = lock(&self.table);
-        let entry = table.entries.get_mut(&token);
+        let entry = table.get_mut(&token);
         entry.map_or(Duration::ZERO, |entry| {
             let from = entry.resumable_from.max(now);
             entry.resumable_from = from + BETWEEN_RESUMES;
@@ -133,10 +127,10 @@ impl Sessions {
     ) -> Result<Box<Session>, NotTaken> {
         let deadline = Instant::now() + TAKING_OVER;
         let mut table = lock(&self.table);
-        table.forget_the_oldest();
+        forget_the_oldest(&mut table);
         let mut taker = None;
         loop {
-            let entry = table.entries.get_mut(&token).ok_or(NotTaken::Unknown)?;
+            let entry = table.get_mut(&token).ok_or(NotTaken::Unknown)?;
             let own = *taker.get_or_insert(entry.takers + 1);
             if own < entry.takers {
                 return Err(NotTaken::Replaced);
@@ -155,7 +149,6 @@ impl Sessions {
                     entry.peer = connection.peer();
                     entry.is_wanted = false;
                     entry.changed.notify_all();
-                    table.held.retain(|(held, _)| *held != token);
                     return Ok(session);
                 }
             }
@@ -171,10 +164,12 @@ impl Sessions {
     /// many are held. One that was ended meanwhile is gone.
     pub fn release(&self, token: Token, mut session: Box<Session>) {
         let mut table = lock(&self.table);
-        let Table { entries, held, .. } = &mut *table;
-        if let Some(entry) = entries.get_mut(&token) {
+        let is_held = |entry: &&Entry| matches!(entry.place, Place::Held { .. });
+        let held = table.values().filter(is_held);
+        let held: Vec<IpAddr> = held.map(|entry| entry.peer.ip()).collect();
+        if let Some(entry) = table.get_mut(&token) {
             let address = Network::of_one(entry.peer.ip());
-            let theirs = held.iter().filter(|(_, other)| *other == address);
+            let theirs = held.iter().filter(|&&other| address.contains(other));
             let has_room = held.len() < MOST_HELD && theirs.count() < MOST_HELD_OF_ONE;
             if entry.is_wanted || has_room && !self.hold.is_zero() {
                 let hold = match entry.is_wanted {
@@ -182,9 +177,10 @@ impl Sessions {
                     false => self.hold,
                 };
                 let until = Instant::now() + hold;
+                let (name, peer) = (session.seat.name(), entry.peer);
+                info!("{name} is held: the connection from {peer} is gone");
                 entry.place = Place::Held { session, until };
-                entry.changed.notify_all();
-                return held.push((token, address));
+                return entry.changed.notify_all();
             }
         }
         drop(table);
@@ -197,7 +193,7 @@ impl Sessions {
     pub fn watch(&self, token: Token) {
         let mut table = lock(&self.table);
         let mut session = loop {
-            let Some(entry) = table.entries.get_mut(&token) else {
+            let Some(entry) = table.get_mut(&token) else {
                 return;
             };
             let Place::Held { until, .. } = entry.place else {
@@ -212,7 +208,6 @@ impl Sessions {
                 break session;
             }
         };
-        table.held.retain(|(held, _)| *held != token);
         drop(table);
         session.seat.give_back();
         self.remember(token, session);
@@ -222,44 +217,47 @@ impl Sessions {
     pub fn remember(&self, token: Token, session: Box<Session>) {
         let mut table = lock(&self.table);
         let since = Instant::now();
-        if let Some(entry) = table.entries.get_mut(&token) {
+        if let Some(entry) = table.get_mut(&token) {
             entry.place = Place::Left { session, since };
             entry.changed.notify_all();
-            table.left.push_back((token, since));
         }
-        table.forget_the_oldest();
+        forget_the_oldest(&mut table);
     }
 
     /// Ends the sessions that `is_about` picks by their seat and by where they were last connected:
     /// from then on nobody can resume them.
     pub fn end(&self, is_about: impl Fn(SeatId, SocketAddr) -> bool) {
         let mut table = lock(&self.table);
-        let Table { entries, held, .. } = &mut *table;
         let is_meant = |_: &Token, entry: &mut Entry| is_about(entry.seat, entry.peer);
-        let ended: HashMap<Token, Entry> = entries.extract_if(is_meant).collect();
-        held.retain(|(token, _)| !ended.contains_key(token));
+        let ended: Vec<(Token, Entry)> = table.extract_if(is_meant).collect();
         // Their seats are given back without the lock: that may deliver.
         drop(table);
-        for entry in ended.values() {
+        for (_, entry) in &ended {
             entry.changed.notify_all();
         }
     }
 }
 
-impl Table {
-    /// Forgets those who have left long ago, or before many others.
-    fn forget_the_oldest(&mut self) {
-        while let Some((token, since)) = self.left.front().copied()
-            && (self.left.len() > MOST_REMEMBERED || since.elapsed() > MEMORY)
-        {
-            self.left.pop_front();
-            let entry = self.entries.get(&token);
-            let place = entry.map(|entry| &entry.place);
-            // It may have come back, and even left again.
-            if matches!(place, Some(Place::Left { since: then, .. }) if *then == since) {
-                self.entries.remove(&token);
-            }
+impl Entry {
+    /// Since when its seat is free; `None` while it is not.
+    fn left_since(&self) -> Option<Instant> {
+        match self.place {
+            Place::Left { since, .. } => Some(since),
+            _ => None,
         }
+    }
+}
+
+/// Forgets those who have left long ago, and the first of one too many.
+fn forget_the_oldest(table: &mut Table) {
+    let is_fresh = |since: Instant| since.elapsed() <= MEMORY;
+    table.retain(|_, entry| entry.left_since().is_none_or(is_fresh));
+    let entries = table.iter();
+    let left = entries.filter_map(|(&token, entry)| Some((entry.left_since()?, token)));
+    if left.clone().count() > MOST_REMEMBERED
+        && let Some((_, oldest)) = left.min_by_key(|(since, _)| *since)
+    {
+        table.remove(&oldest);
     }
 }
 

@@ -16,10 +16,6 @@ impl Room {
         if let Some(person) = self.people.get_mut(&seat) {
             let gone = person.gone.get_or_insert(unread_since);
             *gone = unread_since.min(*gone);
-            info!(
-                "{} is held: the connection from {} is gone",
-                person.name, person.peer
-            );
             self.turn.leave(seat);
         }
     }

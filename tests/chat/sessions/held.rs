@@ -67,6 +67,15 @@ fn where_nobody_is_kept_all_leave_at_once_and_can_still_come_back() {
 }
 
 #[test]
+fn nobody_is_said_to_be_held_who_leaves_at_once() {
+    let server = Server::start(&["--hold", "0"]);
+    let mut ana = enter(&server, "ana");
+    ana.let_go();
+    server.process.wait_for("ana left: lost");
+    assert!(!server.log().contains("is held"), "{}", server.log());
+}
+
+#[test]
 fn what_is_written_privately_meanwhile_is_kept_for_them_alone() {
     let server = Server::start(&["--hold", "1"]);
     let mut bia = server.join("bia");

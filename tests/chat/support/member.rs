@@ -137,11 +137,17 @@ impl Member {
         self.wait_for("ERR unknown-command /sync")
     }
 
-    /// Hears what has come so far, lets the connection end, and waits until the server knows.
+    /// Lets the connection end, and hears what has come so far.
     #[track_caller]
-    pub fn go_away(&mut self, server: &Server) {
+    pub fn let_go(&mut self) {
         self.peer.half_close();
         while self.line().is_some() {}
+    }
+
+    /// The same, and waits until the server holds the session.
+    #[track_caller]
+    pub fn go_away(&mut self, server: &Server) {
+        self.let_go();
         server.process.wait_for(&format!("{} is held", self.name));
     }
 
