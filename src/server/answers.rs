@@ -41,10 +41,18 @@ pub fn slow_down(rate: u32) -> Event<'static> {
     Event::Info(Text::new(&text).into_owned())
 }
 
-/// For a client in plain from where it must not be.
-pub fn encryption_required() -> Event<'static> {
-    let text = "this server talks with other machines encrypted only: use chat-client, \
-                ncat --ssl HOST PORT or openssl s_client -quiet -connect HOST:PORT";
+/// For a client in plain from where it must not be, at a server that `encrypts` or does not.
+pub fn encryption_required(encrypts: bool) -> Event<'static> {
+    let text = match encrypts {
+        true => {
+            "this server talks with other machines encrypted only: use chat-client, \
+             ncat --ssl HOST PORT or openssl s_client -quiet -connect HOST:PORT"
+        }
+        false => {
+            "this server has a password and encrypts nothing, so people come in only from its own \
+             machine, as through a tunnel"
+        }
+    };
     Event::Info(Text::new(text).into_owned())
 }
 

@@ -24,7 +24,7 @@ pub enum Plaintext {
     Local,
     /// Everybody, where there is no password
     Any,
-    /// Everybody, and nobody encrypted
+    /// As any, and nobody encrypted
     Only,
 }
 

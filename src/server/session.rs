@@ -69,7 +69,8 @@ pub fn serve(
     deadline: Instant,
 ) -> Option<Token> {
     if entrance == Entrance::Refused {
-        connection.send(&line(&encryption_required()));
+        let encrypts = server.options.encryption.is_some();
+        connection.send(&line(&encryption_required(encrypts)));
         turn_away(connection, Farewell::EncryptionRequired);
         return None;
     }

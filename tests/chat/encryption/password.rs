@@ -86,7 +86,13 @@ fn without_encryption_nobody_comes_in_from_afar_whatever_the_flag_says() {
         let tcp = TcpStream::connect((&*own, server.address.port())).unwrap();
         let mut peer = Peer::new(tcp);
         peer.send(WORD);
-        peer.expect_start("INFO ");
+        let told = peer.expect_start("INFO ");
+        let helps = match who {
+            // Where nothing is encrypted, what encrypts is of no use.
+            "only" => told.contains("from its own machine") && !told.contains("ncat --ssl"),
+            _ => told.contains("ncat --ssl"),
+        };
+        assert!(helps, "--plaintext {who}: {told}");
         peer.expect("BYE encryption-required");
         peer.expect_end();
         if who != "only" {
