@@ -133,10 +133,12 @@ impl Asking<'_> {
         };
         self.tell(&format!("{name} is sent off"));
         let why = format!("the operator has sent you off{}", because(reason));
+        // Of somebody held, the port may be somebody else's by now.
+        let is_there = self.server.registry.look(|room| room.is_there(seat));
         let whom = SentOff::One(seat);
         self.send_off(whom, last_words(&why, Farewell::Kicked));
         self.log(&format!("sent {name} off, from {peer}"));
-        self.see_out(Farewell::Kicked, |other| other == peer);
+        self.see_out(Farewell::Kicked, |other| is_there && other == peer);
     }
 
     fn ban(&mut self, whom: &str, terms: &str) {

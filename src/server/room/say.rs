@@ -77,7 +77,7 @@ impl Room {
     }
 
     /// Whether somebody in the seat reads what they are told.
-    pub(super) fn is_there(&self, seat: SeatId) -> bool {
+    pub fn is_there(&self, seat: SeatId) -> bool {
         let person = self.people.get(&seat);
         person.is_some_and(|person| person.gone.is_none())
     }

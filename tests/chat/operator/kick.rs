@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
+use socket2::{Domain, Socket, Type};
+
 use super::{Folder, join_from, operator};
 use crate::support::client::{enter, last_words};
-use crate::support::{DEADLINE, Server, wait_until, wait_within};
+use crate::support::{DEADLINE, Member, Peer, Server, wait_until, wait_within};
 
 #[test]
 fn whoever_is_sent_off_is_told_why_and_the_others_that_they_are_gone() {
@@ -82,6 +84,26 @@ fn whoever_reads_nothing_holds_nobody_up() {
     ana.send("oi");
     bia.expect("MSG ana oi");
     drop(silent);
+}
+
+#[test]
+fn whoever_has_the_port_that_somebody_held_had_is_not_sent_off_with_them() {
+    let server = Server::start(&[]);
+    let mut operator = operator(&server, "operator");
+    let Member { peer, .. } = Member::enter(server.connect_from([127, 0, 0, 66]), "ana");
+    let own = peer.wire.local_addr();
+    peer.reset();
+    server.process.wait_for("ana is held");
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&own.into()).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let mut bia = Peer::new(socket.into());
+    bia.expect("<USERNAME>");
+    bia.send("bia");
+    bia.expect("WELCOME bia 3");
+    operator.send("/kick ana");
+    operator.sync();
+    assert_eq!(bia.sync(), ["LEAVE ana kicked"], "(left: came)");
 }
 
 #[test]
