@@ -9,10 +9,6 @@ use super::post::{Batch, NotSeated};
 use super::session::{Client, Session};
 use crate::protocol::{Command, Event, LINE_LIMIT, LeaveReason, RefusalCode, Username};
 
-/// How many bytes one session collects before it posts them; a last long line may follow, and all
-/// of it still goes out with one send.
-const FULL: usize = 44 * 1024;
-
 /// What a line takes at most, with the name before it, unless many of its bytes were replaced by
 /// the three of U+FFFD. Such a line counts as several.
 const USUAL_SIZE: usize = LINE_LIMIT + 512;
@@ -54,6 +50,9 @@ impl Session {
             if connection.state().is_over() {
                 break false;
             }
+            if !batch.has_room_for(line.map_or(0, str::len)) {
+                self.post(server, &mut batch);
+            }
             let command = match line {
                 Ok(line) => Command::parse(line).map_err(|error| refuse_command(&error)),
                 Err(bad) => Err(refuse_line(bad)),
@@ -67,9 +66,6 @@ impl Session {
             self.is_last_open = lines.is_skipping();
             self.bucket
                 .charge(batch.size.saturating_sub(before) / USUAL_SIZE);
-            if batch.size >= FULL {
-                self.post(server, &mut batch);
-            }
         };
         self.post(client.server, &mut batch);
         goes_on && !client.connection.state().is_over()

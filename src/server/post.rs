@@ -6,6 +6,17 @@ use jiff::Timestamp;
 use super::network::Network;
 use crate::protocol::{Event, LeaveReason, Stamp, Text, Token, Username};
 
+/// How many bytes are said in one turn of the room at most, with stamps, unless there is more to be
+/// told to one person at once: far below what a send buffer holds, so that a client that reads is
+/// never taken for a slow one.
+///
+/// It also keeps every buffer within 64 KiB as it grows by doubling. Once glibc has freed one of
+/// more than 128 KiB it keeps that much in each of its arenas (mallopt(3), `M_MMAP_THRESHOLD`).
+pub const TURN_SIZE: usize = 60 * 1024;
+
+/// What is put before a text at most, the stamp included, and what it takes to keep a post.
+const HEADING: usize = 512;
+
 /// A seat in the room, whatever the name of whoever has it. Given once, and never again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatId {
@@ -136,6 +147,14 @@ impl Post {
         }
     }
 
+    /// How many bytes are added where it is heard with stamps.
+    pub fn stamps(&self) -> usize {
+        match self {
+            Post::Public { lines, .. } => Stamp::SIZE * lines.lines().count(),
+            _ => 0,
+        }
+    }
+
     /// Whether everyone may hear of it.
     pub fn is_public(&self) -> bool {
         !matches!(
@@ -153,11 +172,20 @@ pub struct Batch {
     /// About how much memory that takes which somebody says or asks for. Who comes and goes is not
     /// counted: there are only so many.
     pub size: usize,
+    /// How much longer it gets where it is heard with stamps.
+    stamps: usize,
 }
 
 impl Batch {
+    /// Whether a line of so many bytes, whatever becomes of it, fits one turn with all the rest.
+    pub fn has_room_for(&self, line: usize) -> bool {
+        // Cleaned, each byte may be the three of U+FFFD.
+        self.size + self.stamps + 3 * line + HEADING <= TURN_SIZE
+    }
+
     /// Adds a line to everyone but its author. Lines in a row are one post.
     pub fn public(&mut self, from: SeatId, event: &Event) {
+        self.stamps += Stamp::SIZE;
         if let Some(Post::Public { lines, .. }) = self.posts.last_mut() {
             let before = lines.len();
             writeln!(lines, "{event}").expect("a String takes every write");
@@ -196,7 +224,7 @@ impl From<Post> for Batch {
     fn from(post: Post) -> Self {
         Batch {
             posts: vec![post],
-            size: 0,
+            ..Batch::default()
         }
     }
 }

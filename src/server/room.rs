@@ -87,6 +87,7 @@ impl Room {
         match post {
             // What is replayed ends where the turn begins.
             Post::Resume { .. } | Post::Return { .. } => !self.turn.is_empty(),
+            post if self.reads_stamps() => self.turn.is_full_for(post.len() + post.stamps()),
             post => self.turn.is_full_for(post.len()),
         }
     }

@@ -49,9 +49,13 @@ impl Room {
     /// is who is told it again on coming back.
     pub(super) fn tell(&mut self, line: &str, audience: Audience) {
         let stamp = self.stamp();
-        let reads_stamps = self.sessions > 0 || self.rules.is_transcribed;
-        self.turn.say_to_all(stamp, line, reads_stamps);
+        self.turn.say_to_all(stamp, line, self.reads_stamps());
         self.backlog.keep(stamp, audience, line);
+    }
+
+    /// Whether anybody reads stamps.
+    pub(super) fn reads_stamps(&self) -> bool {
+        self.sessions > 0 || self.rules.is_transcribed
     }
 
     /// What is said to these two alone, who may be the same. It is kept where one may come back.

@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::Text;
-use crate::server::post::{Resumption, SentOff};
+use crate::protocol::{LINE_LIMIT, Text};
+use crate::server::post::{Batch, Resumption, SentOff, TURN_SIZE};
 
 mod model;
 
@@ -135,6 +135,44 @@ fn deliver(room: &mut Room, open: &mut Heard, closed: &mut Heard) {
         closed.extend(open.remove_entry(&seat));
     }
     room.end_turn();
+}
+
+#[test]
+fn what_is_said_at_once_fits_one_turn_with_its_stamps_and_fills_it() {
+    let rules = Rules::default();
+    let [author, reader] = [0, 1].map(|number| SeatId {
+        number,
+        has_session: number == 1,
+    });
+    for text in ["x", "words", &"x".repeat(64), &"\u{1b}".repeat(LINE_LIMIT)] {
+        let mut room = Room::new(rules.clone(), &[]);
+        for (seat, name) in [(author, "ana"), (reader, "bia")] {
+            let (newcomer, token) = (newcomer(name.parse().unwrap()), token(seat));
+            let join = Post::Join {
+                seat,
+                newcomer,
+                token,
+            };
+            room.take(join, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        room.end_turn();
+        let mut batch = Batch::default();
+        while batch.has_room_for(text.len()) {
+            let text = Text::new(text).into_owned();
+            batch.public(author, &Event::Message("ana".parse().unwrap(), text));
+        }
+        assert_eq!(batch.posts.len(), 1);
+        let post = batch.posts.remove(0);
+        assert!(!room.is_full_for(&post), "{text:?}");
+        room.take(post.clone(), Timestamp::UNIX_EPOCH).unwrap();
+        let said = room.turn().heard_by(reader, &mut String::new()).len();
+        let most = TURN_SIZE - 3 * text.len() - 1024..=TURN_SIZE;
+        assert!(
+            most.contains(&said),
+            "expected: {most:?}\n    came: {said}, {text:?}"
+        );
+        assert!(room.is_full_for(&post), "{text:?}");
+    }
 }
 
 proptest! {

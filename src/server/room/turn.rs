@@ -1,14 +1,7 @@
 use std::ops::Range;
 
 use crate::protocol::Stamp;
-use crate::server::post::SeatId;
-
-/// How many bytes one turn says at most, unless there is more to be told at once: far below what a
-/// send buffer holds, so that a client that reads is never taken for a slow one.
-///
-/// It also keeps every buffer within 64 KiB as it grows by doubling. Once glibc has freed one of
-/// more than 128 KiB it keeps that much in each of its arenas (mallopt(3), `M_MMAP_THRESHOLD`).
-const SIZE: usize = 60 * 1024;
+use crate::server::post::{SeatId, TURN_SIZE};
 
 /// What was said since the last delivery, each line once, and for whom.
 #[derive(Default)]
@@ -35,7 +28,7 @@ struct Change {
 impl Turn {
     /// Whether so many bytes more are too much.
     pub fn is_full_for(&self, bytes: usize) -> bool {
-        self.public.len().max(self.stamped.len()) + self.personal.len() + bytes > SIZE
+        self.public.len().max(self.stamped.len()) + self.personal.len() + bytes > TURN_SIZE
     }
 
     /// Whether nothing was said.
@@ -90,7 +83,7 @@ impl Turn {
     /// would fill a send buffer, has them already.
     pub fn show(&mut self, seat: SeatId, lines: Range<usize>) {
         let is_same = |change: &&Change| change.seat == seat && change.personal == lines;
-        if self.changes.iter().filter(is_same).count() * lines.len() < SIZE {
+        if self.changes.iter().filter(is_same).count() * lines.len() < TURN_SIZE {
             self.add(seat, lines);
         }
     }
