@@ -11,16 +11,15 @@ fn mode(file: &Path) -> u32 {
     fs::metadata(file).unwrap().permissions().mode() & 0o777
 }
 
+fn start(state: &Path) -> Process {
+    let state = state.to_str().unwrap();
+    let flags = ["--bind", "127.0.0.1:0", "--state-dir", state];
+    Process::spawn(&mut Server::as_typed(&flags).command)
+}
+
 /// What a server says that does not start, with status 1.
 fn refusal(state: &Path) -> String {
-    let flags = [
-        "--bind",
-        "127.0.0.1:0",
-        "--state-dir",
-        state.to_str().unwrap(),
-    ];
-    let mut command = Server::as_typed(&flags).command;
-    Process::spawn(&mut command).last_words(1)
+    start(state).last_words(1)
 }
 
 #[test]
@@ -40,16 +39,7 @@ fn eight_first_starts_at_once_have_one_key() {
     for _ in 0..5 {
         let folder = Folder::new();
         let state = folder.path("state");
-        let start = || {
-            let flags = [
-                "--bind",
-                "127.0.0.1:0",
-                "--state-dir",
-                state.to_str().unwrap(),
-            ];
-            Process::spawn(&mut Server::as_typed(&flags).command)
-        };
-        let servers: Vec<Process> = (0..8).map(|_| start()).collect();
+        let servers: Vec<Process> = (0..8).map(|_| start(&state)).collect();
         let keys = servers.iter().map(|server| {
             let line = server.wait_for("fingerprint ");
             line.split_once("fingerprint ").unwrap().1.to_owned()
