@@ -1,4 +1,4 @@
-use std::io::{self, BufRead, Cursor, ErrorKind, IoSliceMut, Read, Write};
+use std::io::{self, BufRead, Cursor, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -145,8 +145,7 @@ impl Stream {
     /// Whether the kernel takes something to be sent. Of a connection that is broken it does too, and the
     /// send then fails.
     pub fn has_space(&self) -> bool {
-        let mut news = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
-        matches!(poll(&mut news, PollTimeout::ZERO), Ok(1..))
+        !self.shows(PollFlags::POLLOUT).is_empty()
     }
 
     /// Says that nothing more will be sent, and waits for nobody to hear it.
@@ -157,6 +156,13 @@ impl Stream {
         }
         // It fails when the peer is gone, which is as finished as it gets.
         let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Which of `flags` the socket shows now, and that it is broken, if it is.
+    fn shows(&self, flags: PollFlags) -> PollFlags {
+        let mut socket = [PollFd::new(self.socket.as_fd(), flags)];
+        let _ = poll(&mut socket, PollTimeout::ZERO);
+        socket[0].revents().unwrap_or(PollFlags::empty())
     }
 
     /// Sends what TLS itself has to say, if that needs no wait.
@@ -177,19 +183,18 @@ impl Read for &Stream {
         if let Some(taken) = lock(sealed).take(buffer)? {
             return Ok(taken);
         }
+        let length = (&self.socket).read(buffer)?;
+        lock(sealed).open(&buffer[..length]);
         // Text is shorter than its records, so the reader's buffer would never be found full; what is
-        // read behind it makes it so, and it grows. By one call, which MUST NOT become two: an error
-        // of the second would keep the text of the first from the reader.
-        let mut behind = vec![0; buffer.len()];
-        let mut both = [IoSliceMut::new(buffer), IoSliceMut::new(&mut behind)];
-        let length = (&self.socket).read_vectored(&mut both)?;
-        let first = length.min(buffer.len());
-        let mut opened = lock(sealed);
-        opened.open(&buffer[..first]);
-        if length > first {
-            opened.open(&behind[..length - first]);
+        // read here too makes it so, and it grows. This read MUST NOT fail, or text that was opened
+        // would be lost: where the connection shows broken as well, the error is for the next one.
+        if length == buffer.len() && self.shows(PollFlags::POLLIN) == PollFlags::POLLIN {
+            let mut more = vec![0; length];
+            let length = (&self.socket).read(&mut more)?;
+            lock(sealed).open(&more[..length]);
         }
-        opened.take(buffer)?.ok_or(ErrorKind::Interrupted.into())
+        let taken = lock(sealed).take(buffer)?;
+        taken.ok_or(ErrorKind::Interrupted.into())
     }
 }
 
