@@ -56,10 +56,7 @@ impl Receiver {
                 self.show(&self.painter.remark(lang.back_anew(lasted)));
                 self.give_back(uncertain, |count| lang.uncertain(count));
                 self.give_back(unsent, |count| lang.unsent(count));
-                if self.screen.is_terminal() {
-                    // It fails when there is too much to be said already.
-                    let _ = self.link.send("/quem");
-                }
+                self.ask_who_is_here();
             }
             Err(Ending::Left) => {}
             Err(_) => {

@@ -67,9 +67,9 @@ impl Known {
             Event::AskPassword => self.asked = Some(Question::Password),
             Event::Welcome(name, _) => {
                 self.me = Some(name.clone());
-                // Under the names of before there may be somebody else.
-                (self.correspondent, self.others) = Default::default();
+                self.forget_others();
             }
+            Event::Missed(_) => self.forget_others(),
             Event::Session(..) => self.is_stamped = true,
             Event::Resumed(name, ..) => {
                 self.me = Some(name.clone());
@@ -128,6 +128,11 @@ impl Known {
             self.ignored.push(name);
         }
         is_new
+    }
+
+    /// Under the names of before there may be somebody else.
+    fn forget_others(&mut self) {
+        (self.correspondent, self.others) = Default::default();
     }
 
     /// Puts `name` in front of the others.

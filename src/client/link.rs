@@ -272,13 +272,12 @@ impl State {
         let seat = self.seat.as_mut()?;
         let leaves = seat.leaving != Leaving::No && !self.has_left;
         let is_all_sent = seat.outbox.is_sent() && !leaves;
-        let may_send = seat.place == Place::Room && !seat.waits() && !self.is_broken;
+        let may_send = seat.place == Place::Room && !self.is_broken;
         if is_all_sent || !may_send || !self.stream.has_space() {
             return None;
         }
         if !seat.outbox.is_sent() {
-            let counts = matches!(seat.claim, Claim::Session(_));
-            return seat.outbox.send_next(counts).map(str::to_owned);
+            return seat.send_next().map(str::to_owned);
         }
         self.has_left = true;
         Some("/SAIR".to_owned())

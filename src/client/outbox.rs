@@ -54,8 +54,7 @@ impl Outbox {
         fits
     }
 
-    /// The next line to be sent over this connection, which counts as sent from now on, whatever
-    /// becomes of it. From a server that `counts`, the others are waited for when enough are on their way.
+    /// The [`next`](Self::next) line, which counts as sent from now on, whatever becomes of it. From a server that `counts`, the others are waited for when enough are on their way.
     pub fn send_next(&mut self, counts: bool) -> Option<&str> {
         let line = self.lines.get(self.sent)?;
         let on_the_way = self.on_the_way + line.bytes();
@@ -120,9 +119,9 @@ impl Outbox {
         withheld
     }
 
-    /// Whether any line is one that `is_meant` picks.
-    pub fn has(&self, is_meant: impl Fn(&Line) -> bool) -> bool {
-        self.lines.iter().any(is_meant)
+    /// The next line to be sent over this connection.
+    pub fn next(&self) -> Option<&Line> {
+        self.lines.get(self.sent)
     }
 
     /// Whether nothing is on its way.

@@ -115,6 +115,9 @@ impl Receiver {
                     _ if is_hidden => {}
                     event => batch += &painter.paint(event, stamp),
                 }
+                if let Event::Missed(_) = event {
+                    self.ask_who_is_here();
+                }
                 if let Event::Welcome(name, _) | Event::Renamed(_, name) = &event {
                     let is_me = session.lock().me.as_ref() == Some(name);
                     if is_me {
@@ -131,6 +134,14 @@ impl Receiver {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Ending::Failed(Problem::ConnectionLost(error.kind())),
             }
+        }
+    }
+
+    /// Asks it anew for the completion, where there is one.
+    pub fn ask_who_is_here(&self) {
+        if self.screen.is_terminal() {
+            // It fails when there is too much to be said already.
+            let _ = self.link.send("/quem");
         }
     }
 

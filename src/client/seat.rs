@@ -27,7 +27,7 @@ pub struct Seat {
     /// Who has left a name since the first of the uncounted lines, and whether others may have.
     gone: Vec<Username>,
     has_missed: bool,
-    /// What was missed is still being told; only when a blank line is counted, all of it has come.
+    /// Nothing that was sent over this connection has been counted: what was missed may still come.
     is_catching_up: bool,
     /// Private lines that were kept from whoever may have taken the name of whom they are for.
     pub withheld: Vec<Line>,
@@ -150,23 +150,26 @@ impl Seat {
 
     /// Takes the seat again, from where the server has `counted` so many lines. Returns what has
     /// become too old to be said.
-    ///
-    /// Where private lines wait, all lines wait until what was missed has come.
     pub fn resume(&mut self, counted: u64) -> Vec<Line> {
         self.place = Place::Room;
+        self.is_catching_up = true;
         self.outbox.resume(counted);
         let oldest = self.oldest();
-        let too_old = self.outbox.withhold(|line| line.typed < oldest);
-        if self.outbox.has(|line| addressee(line).is_some()) {
-            self.outbox.push_blank();
-            self.is_catching_up = true;
-        }
-        too_old
+        self.outbox.withhold(|line| line.typed < oldest)
     }
 
-    /// Whether the next line has to wait.
-    pub fn waits(&self) -> bool {
-        self.is_catching_up && !self.outbox.is_at_rest()
+    /// The next line to be sent. A private one MUST wait until all that was missed has come, by which
+    /// it may be withheld: until what is on its way is counted, or a blank line where nothing is.
+    pub fn send_next(&mut self) -> Option<&str> {
+        let is_private = |line| addressee(line).is_some();
+        if self.is_catching_up && self.outbox.next().is_some_and(is_private) {
+            if !self.outbox.is_at_rest() {
+                return None;
+            }
+            self.outbox.push_blank();
+        }
+        let counts = matches!(self.claim, Claim::Session(_));
+        self.outbox.send_next(counts)
     }
 
     /// Keeps private lines from whoever may have taken the name of whom they are for.

@@ -100,17 +100,16 @@ fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
         terminal.wait_for("<ana> three");
         terminal.type_in("half");
         let mut peer = let_back(&impostor, 20, counted);
-        // First what was missed has to have come, for the sake of the private line.
-        peer.expect("");
-        peer.send(&format!("GOT {}", counted + 1));
         if counted == 2 {
             peer.expect("two");
         }
         peer.expect("three");
-        peer.expect("/msg bruno four");
         terminal.wait_for("Back after");
-        peer.send(&format!("@{} MSG bruno missed\nGOT 6", stamp(21)));
+        // First what was missed has to have come, for the sake of the private line.
+        peer.send(&format!("@{} MSG bruno missed", stamp(21)));
         terminal.wait_for("<bruno> missed");
+        peer.send("GOT 4");
+        peer.expect("/msg bruno four");
         terminal.wait_for_input("half");
         terminal.press(" a line\r");
         peer.expect("half a line");
@@ -125,14 +124,18 @@ fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
     }
 }
 
-#[test]
-fn a_private_line_is_kept_from_whoever_may_have_taken_the_name_meanwhile() {
-    let missed = [
+/// After what of that was missed somebody else may be called bruno.
+fn others_called_bruno() -> [String; 3] {
+    [
         format!("@{} LEAVE bruno lost\n@{} JOIN bruno", stamp(21), stamp(22)),
         format!("@{} NICK bruno bruna\n@{} JOIN bruno", stamp(21), stamp(22)),
         "MISSED 7".to_owned(),
-    ];
-    for missed in missed {
+    ]
+}
+
+#[test]
+fn a_private_line_is_kept_from_whoever_may_have_taken_the_name_meanwhile() {
+    for missed in others_called_bruno() {
         let (impostor, terminal, peer) = ana_in_the_room();
         drop(peer);
         terminal.wait_for("trying again, Ctrl-C gives up.");
@@ -151,6 +154,61 @@ fn a_private_line_is_kept_from_whoever_may_have_taken_the_name_meanwhile() {
         terminal.press(UP);
         terminal.wait_for_input("/msg @BRUNO: the key");
     }
+}
+
+#[test]
+fn a_private_line_typed_right_after_the_return_waits_for_what_was_missed() {
+    let befores = [Some("to all"), None];
+    for (missed, before) in others_called_bruno()
+        .into_iter()
+        .flat_map(|missed| befores.map(|before| (missed.clone(), before)))
+    {
+        let (impostor, terminal, peer) = ana_in_the_room();
+        drop(peer);
+        let mut peer = let_back(&impostor, 10, 1);
+        terminal.wait_for("Back after");
+        // What is said to all waits for nothing.
+        if let Some(before) = before {
+            terminal.say(before);
+            peer.expect(before);
+        }
+        terminal.say("/msg bruno the key");
+        if before.is_none() {
+            peer.expect("");
+        }
+        peer.send(&format!("{missed}\nGOT 2"));
+        terminal.wait_for("for under the person's name");
+        terminal.wait_for("-- /msg bruno the key");
+        if missed.contains("MISSED") {
+            peer.expect("/quem");
+        }
+        // From here on nothing waits.
+        for line in ["/msg bruno who are you?", "/msg carla hello"] {
+            terminal.say(line);
+            peer.expect(line);
+        }
+    }
+}
+
+#[test]
+fn who_has_missed_lines_answers_nobody_of_before_and_asks_who_is_here() {
+    let (impostor, terminal, mut peer) = ana_in_the_room();
+    peer.send(&format!("@{} PRIV bruno ana psst", stamp(20)));
+    terminal.wait_for("[bruno -> ana] psst");
+    drop(peer);
+    let mut peer = let_back(&impostor, 20, 1);
+    peer.send("MISSED 7");
+    terminal.wait_for("at least 7 lines");
+    peer.expect("/quem");
+    peer.send("USERS 3 ana bruno carla\nGOT 2");
+    terminal.wait_for("here (3)");
+    terminal.wait_for_input("");
+    // It names nobody.
+    terminal.type_in("/r secret");
+    terminal.press("\r");
+    terminal.wait_for("Nobody here has written to you privately");
+    terminal.say("to all");
+    peer.expect("to all");
 }
 
 #[test]
