@@ -163,11 +163,13 @@ impl Link {
         let Some(seat) = &mut state.seat else {
             return true;
         };
-        if seat.is_without_session(stamp, event) {
-            state.seat = None;
-            return true;
-        }
-        let is_new = seat.heed(stamp, event);
+        let is_new = match seat.is_without_session(stamp, event) {
+            true => {
+                state.seat = None;
+                true
+            }
+            false => seat.heed(stamp, event),
+        };
         self.send_on(&mut state);
         is_new
     }

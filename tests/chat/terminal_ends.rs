@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Impostor, client_of};
 use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Dice, Peer, Server, wait_until};
+use crate::support::{Dice, Peer, Server, is_asleep, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vt100::Screen;
@@ -369,12 +369,7 @@ fn a_terminal_that_stands_still_holds_no_end_up() {
     // The editor writes until nothing fits any more, and then does nothing at all.
     let mut still = 0;
     wait_until("it stands still", || {
-        let status = fs::read_to_string(format!("/proc/{}/status", client.id())).unwrap();
-        still = if status.contains("State:\tS") {
-            still + 1
-        } else {
-            0
-        };
+        still = if is_asleep(client.id()) { still + 1 } else { 0 };
         still > 20
     });
     kill(Pid::from_raw(client.id() as i32), Signal::SIGTERM).unwrap();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{client_for, let_back, let_in, stamp};
+use super::{client_for, expect_claim, let_back, let_in, stamp};
 use crate::support::client::Impostor;
-use crate::support::{Peer, Process, wait_until};
+use crate::support::{Peer, Process, is_asleep, wait_until};
 use nix::sys::signal::Signal;
 
 /// `ana` in the room, from a pipe.
@@ -138,4 +138,55 @@ fn a_server_that_gives_no_session_is_spoken_to_as_without_one() {
     drop(peer);
     assert_eq!(process.finish(), Some(1), "(left: came)");
     assert!(!process.stderr.so_far().contains("trying again"));
+}
+
+#[test]
+fn who_has_missed_lines_answers_nobody_of_before() {
+    let (impostor, mut process, mut peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    peer.send(&format!("@{} PRIV bruno ana psst", stamp(20)));
+    process.stdout.wait_for("psst");
+    drop(peer);
+    let mut peer = let_back(&impostor, 20, 0);
+    peer.send("MISSED 7");
+    process.stdout.wait_for("at least 7 lines");
+    process.send("/r secret");
+    process.send("to all");
+    peer.expect("to all");
+    process.wait_for("Nobody here has written to you privately");
+}
+
+#[test]
+fn a_pipe_that_is_held_back_goes_on_when_there_is_no_session_any_more() {
+    let (impostor, mut process, peer) = ana_in_a_pipe(&["--reconnect", "30"]);
+    drop(peer);
+    let mut peer = expect_claim(&impostor, 10);
+    peer.send("ERR session-unknown\n<USERNAME>");
+    peer.expect("/session");
+    peer.expect("ana");
+    // Another server by now, which gives no sessions.
+    peer.send("WELCOME ana 2");
+    let text = "x".repeat(4_000);
+    let lines = 2 * 1024 * 1024 / 4_001;
+    let kept = 1024 * 1024 / 4_001;
+    let mut stdin = process.child.stdin.take().unwrap();
+    let theirs = text.clone();
+    let writing = thread::spawn(move || {
+        (0..lines).for_each(|_| writeln!(stdin, "{theirs}").unwrap());
+    });
+    (0..kept).for_each(|_| peer.expect(&text));
+    let mut still = 0;
+    wait_until("it waits", || {
+        still = if is_asleep(process.pid()) {
+            still + 1
+        } else {
+            0
+        };
+        still > 20
+    });
+    peer.send("MSG bruno where is everybody?");
+    (kept..lines).for_each(|_| peer.expect(&text));
+    writing.join().unwrap();
+    peer.expect("/SAIR");
+    peer.send("BYE quit");
+    assert_eq!(process.finish(), Some(0), "(left: came)");
 }

@@ -56,6 +56,12 @@ pub fn proc_status(pid: u32, field: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Whether a process waits for something, as far as its first thread tells.
+pub fn is_asleep(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.contains("State:\tS")
+}
+
 /// How long a process has kept a processor busy.
 pub fn busy_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
