@@ -76,12 +76,13 @@ impl Talk<'_> {
                 }),
                 Typed::Lines(typed) => {
                     let (name, behind) = typed.split_once('\n').unwrap_or((&typed, ""));
+                    if !behind.lines().all(is_text) {
+                        self.complain(lang.command_in_paste());
+                        prompt.put_back(typed);
+                        continue;
+                    }
+                    self.pasted.extend(behind.lines().map(str::to_owned));
                     match Command::parse(name) {
-                        _ if !behind.lines().all(is_text) => {
-                            self.complain(lang.command_in_paste());
-                            prompt.put_back(typed);
-                            continue;
-                        }
                         Ok(Some(Command::Quit)) => return Ok(None),
                         Ok(Some(Command::Help)) => {
                             self.help();
@@ -93,7 +94,6 @@ impl Talk<'_> {
                         }
                         _ => {}
                     }
-                    self.pasted = behind.to_owned();
                     name.parse()
                 }
             };

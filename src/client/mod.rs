@@ -171,7 +171,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         is_interactive,
         in_editor,
         wants_session,
-        pasted: String::new(),
+        pasted: Vec::new(),
         password,
         confidence,
     };

@@ -77,13 +77,6 @@ impl Prompt {
         }
     }
 
-    /// Remembers what was typed, for the Up key.
-    pub fn remember(&mut self, typed: &str) {
-        if let Prompt::Editor(editor) = self {
-            Screen::lock(&editor.terminal).line.remember(typed);
-        }
-    }
-
     /// Lets what was typed be edited further.
     pub fn put_back(&mut self, typed: String) {
         if let Prompt::Editor(editor) = self {

@@ -24,8 +24,8 @@ pub struct Talk<'a> {
     pub in_editor: bool,
     /// The server is asked for a session.
     pub wants_session: bool,
-    /// What was pasted behind the name.
-    pub pasted: String,
+    /// The lines pasted behind names, until one is accepted.
+    pub pasted: Vec<String>,
     /// The room's password, until it is given.
     pub password: Option<String>,
     /// Whom it may be given to.
@@ -39,14 +39,15 @@ impl Talk<'_> {
             // For completion, and to know whom one speaks to.
             self.send("/quem");
         }
-        for line in mem::take(&mut self.pasted).lines() {
-            self.say(line);
+        for line in mem::take(&mut self.pasted) {
+            self.screen.remember(&line);
+            self.say(&line);
         }
         while !self.session.is_ending() {
             match prompt.read(self.session) {
                 Typed::Lines(typed) => match lines_of(&typed) {
                     Ok(lines) => {
-                        prompt.remember(&typed);
+                        self.screen.remember(&typed);
                         for line in lines {
                             if matches!(Command::parse(&line), Ok(Some(Command::Quit))) {
                                 return;
@@ -67,7 +68,7 @@ impl Talk<'_> {
                         Flaw::TooLong => self.painter.lang.line_too_long(),
                         Flaw::NotUtf8 => self.painter.lang.not_utf8(),
                     });
-                    prompt.remember(&typed);
+                    self.screen.remember(&typed);
                 }
                 Typed::End => return,
             }

@@ -341,8 +341,49 @@ fn what_is_pasted_behind_the_name_is_said() {
     for event in ["JOIN ana", "MSG ana hello", "MSG ana how are you?"] {
         bruno.expect(event);
     }
-    // The name was not said: it does not come back.
+    // The name was not said: it does not come back as they do.
     terminal.wait_for_input("");
-    terminal.press(UP);
-    terminal.type_in("well");
+    terminal.press(&UP.repeat(3));
+    terminal.type_in_after("hello", "!");
+}
+
+#[test]
+fn what_is_pasted_behind_a_name_that_is_refused_is_said_under_the_next() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    // Refused by the server, or before; or no name at all.
+    for first in ["bruno", "-", "/quem"] {
+        let mut command = client_of(server.address, &[]);
+        command.envs([XTERM]);
+        let mut terminal = Terminal::start(command, 24, 80);
+        terminal.wait_for_last_rows("Your name: ");
+        terminal.press(&format!("{PASTE}{first}\rhello{PASTE_END}\r"));
+        terminal.wait_for_last_rows("Your name: ");
+        terminal.press(&format!("{PASTE}ana\rhow are you?{PASTE_END}\r"));
+        for event in ["JOIN ana", "MSG ana hello", "MSG ana how are you?"] {
+            bruno.expect(event);
+        }
+        terminal.press("/SAIR\r");
+        assert_eq!(terminal.finish(), Some(0), "(left: came)");
+        bruno.expect("LEAVE ana quit");
+    }
+}
+
+#[test]
+fn what_is_pasted_behind_the_name_comes_back_with_up() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let mut command = client_of(server.address, &[]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for_last_rows("Your name: ");
+    let line = "x".repeat(4096);
+    terminal.press(&format!("{PASTE}ana\rhello\r{line}y{PASTE_END}\r"));
+    terminal.wait_for("more than 4096 bytes");
+    terminal.wait_for_input("");
+    // Without its last character it can be sent.
+    terminal.press(&format!("{UP}\x08\r"));
+    for event in ["JOIN ana", "MSG ana hello", &format!("MSG ana {line}")] {
+        bruno.expect(event);
+    }
 }
