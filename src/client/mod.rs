@@ -137,7 +137,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let in_editor = has_terminal && !options.plain && can_move_its_cursor();
     let (mut prompt, screen) = match in_editor {
         true => Prompt::editor(&session, options.lang, options.color),
-        false => Prompt::plain().map(|prompt| (prompt, Screen::Plain)),
+        false => Prompt::plain().map(|prompt| (prompt, Screen::Plain(session.clone()))),
     }
     .map_err(system)?;
     let painter = Arc::new(Painter {

@@ -169,10 +169,10 @@ fn is_outage(ending: &Ending) -> bool {
     )
 }
 
-/// That nobody reads any more is no problem; a full disk is one.
+/// That nobody reads any more, or still when the session ends, is no problem; a full disk is one.
 fn unshown(error: &io::Error) -> Ending {
     match error.kind() {
-        ErrorKind::BrokenPipe => Ending::OutputClosed,
+        ErrorKind::BrokenPipe | ErrorKind::TimedOut => Ending::OutputClosed,
         _ => Ending::Failed(Problem::System(plain_words(error))),
     }
 }

@@ -1,15 +1,21 @@
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::adapter::strip_str;
+use nix::errno::Errno;
+use nix::libc::PIPE_BUF;
+use nix::unistd;
 
+use super::session::{LAST_WORDS, Session};
 use super::terminal::Terminal;
 
 /// Where lines go.
 #[derive(Clone)]
 pub enum Screen {
-    /// To standard output as they come, problems to standard error.
-    Plain,
+    /// To standard output as they come, problems to standard error; waits for neither once the session
+    /// ends.
+    Plain(Arc<Session>),
     /// Above the line being edited.
     Terminal(Arc<Mutex<Terminal>>),
 }
@@ -50,29 +56,39 @@ impl Screen {
     pub fn show(&self, lines: &str) -> io::Result<()> {
         match self {
             _ if lines.is_empty() => {}
-            Screen::Plain => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(lines.as_bytes())?;
-                stdout.flush()?;
-            }
+            Screen::Plain(session) => write(session, &io::stdout().lock(), lines)?,
             Screen::Terminal(terminal) => Screen::lock(terminal).show(lines),
         }
         Ok(())
     }
 
-    /// Shows one line about a problem.
-    pub fn complain(&self, line: &str) {
+    /// Shows whole lines about a problem.
+    pub fn complain(&self, lines: &str) {
         // There is nowhere to complain that a complaint could not be shown.
         let _ = match self {
-            Screen::Plain => {
-                let stderr = io::stderr();
-                let choice = match stderr.is_terminal() {
-                    true => ColorChoice::AlwaysAnsi,
-                    false => ColorChoice::Never,
-                };
-                AutoStream::new(stderr, choice).write_all(line.as_bytes())
+            Screen::Plain(session) => {
+                let stderr = io::stderr().lock();
+                match stderr.is_terminal() {
+                    true => write(session, &stderr, lines),
+                    false => write(session, &stderr, &strip_str(lines).to_string()),
+                }
             }
-            Screen::Terminal(_) => self.show(line),
+            Screen::Terminal(_) => self.show(lines),
         };
     }
+}
+
+/// Writes all of `text`, and waits as long as `stream` takes nothing; but not once the session ends.
+fn write(session: &Session, stream: &impl AsFd, text: &str) -> io::Result<()> {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        session.wait_to_write(stream, LAST_WORDS)?;
+        // So much a pipe that takes anything takes without waiting (pipe(7)).
+        match unistd::write(stream, &rest[..rest.len().min(PIPE_BUF)]) {
+            Ok(length) => rest = &rest[length..],
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,7 +183,7 @@ impl Talk<'_> {
     pub fn ask(&self, prompt: &str) {
         if self.is_interactive && !self.in_editor {
             // Whoever sits there has to see it, wherever the lines go.
-            let _ = writeln!(io::stderr(), "{}", prompt.trim_end());
+            self.screen.complain(&format!("{}\n", prompt.trim_end()));
         }
         self.screen.ask(prompt);
     }
