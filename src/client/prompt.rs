@@ -47,8 +47,7 @@ impl Prompt {
         for signal in [SIGWINCH, SIGCONT] {
             pipe::register(signal, change.try_clone()?)?;
         }
-        let terminal = Terminal::open(session, lang, color)?;
-        let input = terminal.keys()?;
+        let (terminal, input) = Terminal::open(session, lang, color)?;
         let terminal = Arc::new(Mutex::new(terminal));
         let screen = Screen::Terminal(terminal.clone());
         let editor = Box::new(Editor {

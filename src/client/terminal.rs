@@ -62,8 +62,10 @@ struct Drawn {
 }
 
 impl Terminal {
-    /// Takes the terminal over. Fails where it cannot be opened.
-    pub fn open(session: &Arc<Session>, lang: Lang, color: bool) -> io::Result<Terminal> {
+    /// Takes the terminal over, and returns with it the keys that are pressed, to be read without
+    /// waiting. Fails where it cannot be opened.
+    pub fn open(session: &Arc<Session>, lang: Lang, color: bool) -> io::Result<(Terminal, File)> {
+        let (tty, keys) = Tty::open(session)?;
         let program = env::var("TERM_PROGRAM").unwrap_or_default();
         let by_graphemes = BY_GRAPHEMES.contains(&program.as_str());
         let mut terminal = Terminal {
@@ -71,7 +73,7 @@ impl Terminal {
             prompt: String::new(),
             is_line_hidden: false,
             choices: Vec::new(),
-            tty: Tty::open(session)?,
+            tty,
             session: session.clone(),
             lang,
             color,
@@ -80,13 +82,9 @@ impl Terminal {
             drawn: Drawn::default(),
             asked: None,
         };
+        // Last: nobody gives a terminal back that has not come to be.
         terminal.take_over()?;
-        Ok(terminal)
-    }
-
-    /// The keys that are pressed, to be read without waiting.
-    pub fn keys(&self) -> io::Result<File> {
-        self.tty.keys()
+        Ok((terminal, keys))
     }
 
     fn take_over(&mut self) -> io::Result<()> {

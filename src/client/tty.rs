@@ -35,19 +35,22 @@ pub struct Tty {
 }
 
 impl Tty {
-    /// The terminal of standard output. Fails where it cannot be opened anew.
-    pub fn open(session: &Arc<Session>) -> io::Result<Tty> {
+    /// The terminal of standard output, and the keys that are pressed there. Fails where it cannot be
+    /// opened anew.
+    pub fn open(session: &Arc<Session>) -> io::Result<(Tty, File)> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let file = options
             .custom_flags(O_NONBLOCK | O_NOCTTY)
             .open(ttyname(io::stdout())?)?;
-        Ok(Tty {
+        let keys = file.try_clone()?;
+        let tty = Tty {
             settings: tcgetattr(&file)?,
             file,
             session: session.clone(),
             stands_still: false,
-        })
+        };
+        Ok((tty, keys))
     }
 
     /// Takes each key as it is pressed, and shows none by itself. Ctrl-C stays a signal, which
@@ -105,10 +108,5 @@ impl Tty {
                 Err(_) => return,
             }
         }
-    }
-
-    /// The keys that are pressed, read without waiting.
-    pub fn keys(&self) -> io::Result<File> {
-        self.file.try_clone()
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Impostor, client_of};
 use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Dice, Peer, Server, is_asleep, wait_until};
+use crate::support::{Dice, Peer, Server, behind, is_asleep, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vt100::Screen;
@@ -448,5 +448,31 @@ fn a_pipe_on_either_side_means_plain_lines() {
             !shown.contains("\u{1b}[K") && !shown.contains("ana> "),
             "{shown:?}"
         );
+    }
+}
+
+#[test]
+fn whichever_descriptor_there_is_none_left_for_the_terminal_is_given_back() {
+    let server = Server::start(&[]);
+    for limit in 3.. {
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        let client = client_of(server.address, &["--username", "ana"]);
+        let mut command = behind(&["sh", "-c", &script], &client);
+        command.envs([XTERM]);
+        let mut terminal = Terminal::start(command, 24, 80);
+        let is_in = |screen: &Screen| screen.contents().contains("Hello, ana");
+        wait_until("it has ended or come in", || {
+            terminal.look(is_in) || terminal.child.try_wait().unwrap().is_some()
+        });
+        let comes_in = terminal.look(is_in);
+        if comes_in {
+            terminal.press("/SAIR\r");
+        }
+        let code = terminal.finish();
+        if comes_in {
+            assert_eq!(code, Some(0), "with {limit} (left: came)");
+            return;
+        }
+        assert_ne!(code, Some(0), "with {limit} (left: came)");
     }
 }
