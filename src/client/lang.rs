@@ -51,6 +51,10 @@ sentences! {
         "Still connecting to {server}; Ctrl-C gives up."
     }
     fn password_prompt() { "Senha da sala: ", "Password of the room: " }
+    fn password_in_lines() {
+        "A senha é uma só linha; nada foi enviado. Digite-a de novo.",
+        "The password is one line alone; nothing was sent. Type it again."
+    }
     fn new_server(server: &str, key: &Fingerprint) {
         "Servidor novo: {server} tem a chave {key}. Confira na tela dele; de agora em diante tem de ser essa.",
         "New server: {server} has the key {key}. Compare it with the server's screen; from now on it has to be this one."

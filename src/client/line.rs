@@ -17,6 +17,8 @@ const MOST_CHANGES: usize = 100;
 /// The line being edited; after a paste it may be several.
 #[derive(Default)]
 pub struct Line {
+    /// All that is typed is a secret.
+    pub is_hidden: bool,
     typed: Buffer,
     /// What was typed before each change.
     before: Vec<Buffer>,
@@ -192,6 +194,14 @@ impl Line {
         self.typed.text()
     }
 
+    /// Where a secret begins in it, if one does.
+    pub fn secret(&self) -> Option<usize> {
+        match self.is_hidden {
+            true => Some(0),
+            false => secret_in(self.text()),
+        }
+    }
+
     /// Where the cursor is in it, in bytes.
     pub fn at(&self) -> usize {
         self.typed.at()
@@ -267,7 +277,7 @@ impl Line {
     }
 
     fn cut(&mut self, range: Range<usize>) {
-        if secret_in(self.text()).is_none() {
+        if self.secret().is_none() {
             self.cut = self.text()[range.clone()].to_owned();
         }
         self.delete(range, Change::Other);

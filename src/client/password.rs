@@ -25,17 +25,19 @@ pub enum Confidence {
 
 /// The password that was given before anybody is asked. Fails when its file has none.
 pub fn given(options: &Options) -> Result<Option<String>, Problem> {
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
     let Some(file) = &options.password_file else {
-        return Ok(options.password.clone());
+        return Ok(options.password.as_deref().map(first_line));
     };
     let none = |reason| Problem::NoPasswordFile {
         file: file.clone(),
         reason,
     };
     let text = fs::read_to_string(file).map_err(|error| none(Some(plain_words(&error))))?;
-    match text.lines().next().map(str::trim) {
-        None | Some("") => Err(none(None)),
-        Some(word) => Ok(Some(word.to_owned())),
+    let word = first_line(&text);
+    match word.is_empty() {
+        true => Err(none(None)),
+        false => Ok(Some(word)),
     }
 }
 
@@ -43,7 +45,8 @@ impl Talk<'_> {
     /// Gives the server the room's password for as long as it asks for it; `false` when the person
     /// leaves instead, or the session ends.
     ///
-    /// MUST NOT send it where others could read it, nor to a key that nobody has vouched for.
+    /// MUST NOT send it where others could read it, nor to a key that nobody has vouched for, nor
+    /// where a name is asked for by the time it is typed.
     pub fn give_password(&mut self, prompt: &mut Prompt) -> Result<bool, Problem> {
         let mut unseen = None;
         while self.session.lock().asked == Some(Question::Password) {
@@ -62,7 +65,10 @@ impl Talk<'_> {
                     None => return Ok(false),
                 },
             };
-            self.session.lock().asked = None;
+            let still_asked = |asked: &mut Question| *asked == Question::Password;
+            if self.session.lock().asked.take_if(still_asked).is_none() {
+                continue;
+            }
             self.answer(&password);
             let is_answered = |known: &Known| known.is_asked() || known.ending.is_some();
             self.session.wait_until(Duration::MAX, is_answered);
@@ -101,6 +107,10 @@ impl Talk<'_> {
         self.ask(&self.painter.lang.password_prompt());
         let typed = loop {
             match prompt.read(self.session) {
+                Typed::Lines(typed) if typed.trim().contains('\n') => {
+                    // The next line would be taken for a name, which everybody sees.
+                    self.complain(self.painter.lang.password_in_lines());
+                }
                 Typed::Lines(typed) => break Some(typed),
                 Typed::Flawed(..) => self.complain(self.painter.lang.not_utf8()),
                 Typed::End => break None,

@@ -36,7 +36,7 @@ impl Screen {
     /// Hides what is typed from now on, or shows it again.
     pub fn hide_line(&self, is_hidden: bool) {
         if let Screen::Terminal(terminal) = self {
-            Screen::lock(terminal).is_line_hidden = is_hidden;
+            Screen::lock(terminal).line.is_hidden = is_hidden;
         }
     }
 

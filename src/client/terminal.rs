@@ -14,7 +14,6 @@ use super::layout::{WRAP_OFF, WRAP_ON};
 use super::line::Line;
 use super::session::Session;
 use super::tty::Tty;
-use super::typed::secret_in;
 
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
@@ -37,8 +36,6 @@ pub struct Terminal {
     pub line: Line,
     /// What stands before the line; while it is empty the line is not shown either.
     prompt: String,
-    /// Nothing of what is typed is to be seen.
-    pub is_line_hidden: bool,
     /// What stands below the line until the next key: what it could be completed to.
     pub choices: Vec<String>,
     tty: Tty,
@@ -71,7 +68,6 @@ impl Terminal {
         let mut terminal = Terminal {
             line: Line::default(),
             prompt: String::new(),
-            is_line_hidden: false,
             choices: Vec::new(),
             tty,
             session: session.clone(),
@@ -229,10 +225,7 @@ impl Terminal {
             prompt: searching.as_ref().unwrap_or(&self.prompt),
             text,
             at: if at_end { text.len() } else { self.line.at() },
-            secret: match self.is_line_hidden {
-                true => Some(0),
-                false => secret_in(text),
-            },
+            secret: self.line.secret(),
             by_graphemes: self.by_graphemes,
         };
         let (rows, (row, column)) = draft.rows(columns, height);

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use super::{Folder, fingerprint_of, own_address, sealed_server};
-use crate::support::client::{LANGS, client, last_words};
-use crate::support::terminal::Terminal;
+use crate::support::client::{Impostor, LANGS, client, client_of, last_words};
+use crate::support::terminal::{PASTE, PASTE_END, Terminal};
 use crate::support::{Peer, Process, Server, Wire};
 
 const WORD: &str = "abre-te, sésamo";
@@ -192,9 +192,14 @@ fn the_client_gives_the_password_it_was_given_from_a_file_or_the_environment() {
         .arg("--password-file")
         .arg(&file)
         .env("CHAT_PASSWORD", "x");
-    let mut from_environment = piped(&server, "127.0.0.1", "en");
-    from_environment.env("CHAT_PASSWORD", format!(" {WORD} "));
-    for mut command in [from_file, from_environment] {
+    // Of both, only the first line is the password.
+    let given = [" {} ", "{}\n", "{}\nnot this\n", "{}\r\nbia"];
+    let from_environment = given.map(|given| {
+        let mut command = piped(&server, "127.0.0.1", "en");
+        command.env("CHAT_PASSWORD", given.replace("{}", WORD));
+        command
+    });
+    for mut command in [from_file].into_iter().chain(from_environment) {
         let mut process = Process::spawn(&mut command);
         process.stdout.wait_for("Hello, ana");
         process.end_input();
@@ -309,7 +314,8 @@ fn a_person_is_asked_for_the_password_which_nobody_sees() {
         for word in ["a wrong word", WORD] {
             terminal.wait_for("Password of the room:");
             assert!(!terminal.echoes());
-            terminal.press(&format!("{word}\r"));
+            // What is cut there is as secret.
+            terminal.press(&format!("hunter2\x15{word}\r"));
             let next = if word == WORD {
                 "Hello, ana"
             } else {
@@ -335,8 +341,46 @@ fn a_person_is_asked_for_the_password_which_nobody_sees() {
         terminal.press("\r/SAIR\r");
         assert_eq!(terminal.finish(), Some(0), "(left: came)");
         let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
-        assert!(!seen.contains("abre"), "{seen}");
+        assert!(
+            !seen.contains("abre") && !seen.contains("hunter2"),
+            "{seen}"
+        );
     }
+}
+
+#[test]
+fn a_paste_of_several_lines_is_no_password_and_no_name() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let known = folder.path("known");
+    let terminal = in_terminal(&server, "127.0.0.1", "xterm-256color", &known);
+    terminal.wait_for("Password of the room:");
+    terminal.press(&format!("{PASTE}{WORD}\rbia{PASTE_END}\r"));
+    terminal.wait_for("nothing was sent");
+    terminal.wait_for_last_rows("Password of the room: ");
+    // Its end may be copied with a line.
+    terminal.press(&format!("{PASTE}{WORD}\r{PASTE_END}\r"));
+    terminal.wait_for("here (1): ana");
+    assert!(!server.log().contains("bia"), "{}", server.log());
+    terminal.press("\x1b[A\x19\x1f");
+    terminal.say("oi");
+    let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(!seen.contains("abre"), "{seen}");
+}
+
+#[test]
+fn a_password_is_not_sent_to_whoever_asks_for_a_name_by_then() {
+    let impostor = Impostor::listen();
+    let mut command = client_of(impostor.address, &["--username", "ana"]);
+    command.env("TERM", "xterm-256color");
+    let terminal = Terminal::start(command, 24, 80);
+    let mut peer = impostor.accept();
+    peer.send("<PASSWORD>");
+    terminal.wait_for("Password of the room:");
+    peer.send("<USERNAME>\nINFO by now it is the name");
+    terminal.wait_for("by now it is the name");
+    terminal.press(&format!("{WORD}\r"));
+    peer.expect_name("ana");
 }
 
 #[test]
