@@ -1,6 +1,8 @@
 //! What was typed, and what of it is sent.
 
-use crate::protocol::{ClientCommand, Command, LINE_LIMIT};
+use crate::protocol::{
+    ClientCommand, Command, CommandKind, CommandSpec, LINE_LIMIT, OperatorKind, Text, visible_start,
+};
 
 /// Why a line cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +81,10 @@ pub fn is_text(line: &str) -> bool {
 }
 
 /// Where in `typed` a secret begins, which is neither shown nor remembered: behind `/op` and a
-/// blank, whatever stands before them that a server drops.
+/// blank, whatever stands before them or in them that a server drops.
 pub fn secret_in(typed: &str) -> Option<usize> {
-    let command = typed.trim_start_matches(|c: char| c != '/' && !c.is_alphanumeric());
+    let command = &typed[visible_start(typed)..];
     let (word, secret) = command.split_once(char::is_whitespace)?;
-    word.eq_ignore_ascii_case("/op")
-        .then(|| typed.len() - secret.len())
+    let kind = CommandSpec::find(Text::new(word).as_str())?.kind;
+    (kind == CommandKind::Operator(OperatorKind::Op)).then(|| typed.len() - secret.len())
 }

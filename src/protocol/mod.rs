@@ -53,7 +53,7 @@ pub use event::{Event, Farewell, LeaveReason, RefusalCode, UnknownEvent};
 pub use introduction::Introduction;
 pub use lines::{BadLine, LineReader};
 pub use stamp::{NotAStamp, Stamp};
-pub use text::Text;
+pub use text::{Text, visible_start};
 pub use token::{NotAToken, Token};
 pub use username::{NAME_LIMIT, Username, UsernameError, fold};
 

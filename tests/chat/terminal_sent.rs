@@ -407,7 +407,13 @@ fn a_paste_at_the_name_prompt_with_a_command_in_it_gives_no_name() {
 #[test]
 fn a_secret_is_neither_shown_nor_remembered() {
     let (terminal, mut peer) = ana_alone();
-    for typed in ["/op k7qm-2vxd", "/OP k7qm-2vxd", "\u{a0}/op  k7qm-2vxd"] {
+    for typed in [
+        "/op k7qm-2vxd",
+        "/OP k7qm-2vxd",
+        "\u{a0}/op  k7qm-2vxd",
+        "/o\u{200b}p k7qm-2vxd",
+        "\u{3164}/op k7qm-2vxd",
+    ] {
         terminal.press(typed);
         terminal.wait_for("*********");
         // Not on any way around.
