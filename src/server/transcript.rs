@@ -4,9 +4,8 @@ mod past;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use log::warn;
 
@@ -22,7 +21,8 @@ const MOST_WAITING: usize = 4 * 1024 * 1024;
 /// A thread of its own writes it, so that nobody waits for a disk; it ends with this.
 pub struct Transcript {
     queue: Arc<Queue>,
-    writing: Mutex<Option<JoinHandle<()>>>,
+    /// `None` once it has ended.
+    writing: Option<JoinHandle<()>>,
 }
 
 /// Why no transcript can be kept.
@@ -76,7 +76,7 @@ impl Transcript {
         });
         match opened {
             Ok(Some((writing, past))) => {
-                let writing = Mutex::new(Some(writing));
+                let writing = Some(writing);
                 Ok((Transcript { queue, writing }, past))
             }
             Ok(None) => Err(TranscriptError::Locked { file }),
@@ -90,15 +90,12 @@ impl Transcript {
     /// Adds whole lines, each behind its stamp.
     ///
     /// MUST NOT wait for the disk: while more waits for it than it can take, they are dropped, which
-    /// is logged once. After [`close`](Self::close) they are dropped too.
+    /// is logged once.
     pub fn write(&self, lines: &str) {
         if lines.is_empty() {
             return;
         }
         let mut waiting = lock(&self.queue.waiting);
-        if waiting.is_closed {
-            return;
-        }
         if waiting.lines.len() + lines.len() <= MOST_WAITING {
             waiting.lines.push_str(lines);
             self.queue.changed.notify_one();
@@ -108,41 +105,16 @@ impl Transcript {
             warn!("the disk does not keep up: some lines will be missing from the transcript");
         }
     }
-
-    /// Waits until all that was added is on the disk, or has failed to get there once more.
-    pub fn close(&self) {
-        lock(&self.queue.waiting).is_closed = true;
-        self.queue.changed.notify_one();
-        if let Some(writing) = lock(&self.writing).take() {
-            // A panic in there has told of itself.
-            let _ = writing.join();
-        }
-    }
-}
-
-impl Queue {
-    /// Waits as long as `rests` says so and `patience` lasts.
-    fn wait(
-        &self,
-        patience: Option<Duration>,
-        rests: impl Fn(&mut Waiting) -> bool,
-    ) -> MutexGuard<'_, Waiting> {
-        let waiting = lock(&self.waiting);
-        match patience {
-            Some(patience) => {
-                let changed = self.changed.wait_timeout_while(waiting, patience, rests);
-                changed.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => {
-                let changed = self.changed.wait_while(waiting, rests);
-                changed.unwrap_or_else(PoisonError::into_inner)
-            }
-        }
-    }
 }
 
 impl Drop for Transcript {
+    /// Waits until all that was added is on the disk, or has failed to get there once more.
     fn drop(&mut self) {
-        self.close();
+        lock(&self.queue.waiting).is_closed = true;
+        self.queue.changed.notify_one();
+        if let Some(writing) = self.writing.take() {
+            // A panic in there has told of itself.
+            let _ = writing.join();
+        }
     }
 }

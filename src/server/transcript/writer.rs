@@ -1,15 +1,16 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::Queue;
 use super::past::{self, Past};
+use super::{Queue, Waiting};
 use crate::files;
 use crate::net::plain_words;
+use crate::server::lock;
 
 /// From this size on a file is put aside, and a new one begun.
 const FULL: u64 = 16 * 1024 * 1024;
@@ -86,16 +87,18 @@ impl Writer {
     /// Waits for lines, or until there is something else to do; says whether these are the last.
     fn take(&mut self) -> bool {
         let patience = match self.unsynced {
-            _ if self.is_failing => Some(PAUSE),
-            Some(since) => Some(PAUSE.saturating_sub(since.elapsed())),
-            None => None,
+            _ if self.is_failing => PAUSE,
+            Some(since) => PAUSE.saturating_sub(since.elapsed()),
+            None => Duration::MAX,
         };
-        let is_failing = self.is_failing;
-        let mut waiting = self.queue.wait(patience, |waiting| {
-            let keeps_up = !is_failing && waiting.lines.is_empty();
+        let rests = |waiting: &mut Waiting| {
+            let keeps_up = !self.is_failing && waiting.lines.is_empty();
             waiting.is_dropping &= !keeps_up;
-            (keeps_up || is_failing) && !waiting.is_closed
-        });
+            (keeps_up || self.is_failing) && !waiting.is_closed
+        };
+        let Queue { waiting, changed } = &*self.queue;
+        let waited = changed.wait_timeout_while(lock(waiting), patience, rests);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if self.lines.is_empty() || waiting.is_closed {
             self.lines += &waiting.lines;
             waiting.lines.clear();

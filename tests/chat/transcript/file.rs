@@ -58,8 +58,6 @@ fn what_was_said_is_there_at_the_next_start() {
     assert_eq!((past.skipped, past.last), (0, Stamp::EPOCH));
     transcript.write(&lines(0..2));
     transcript.write("@2026-11-25T22:08:30.123456Z JOIN bia\n");
-    transcript.close();
-    transcript.write("@2026-11-25T22:08:31.123456Z JOIN caio\n");
     drop(transcript);
 
     let (transcript, past) = place.open();
@@ -239,7 +237,7 @@ fn a_full_disk_holds_nobody_up_at_the_end() {
     let (transcript, past) = place.open();
     assert_eq!(written(&past), [""; 0]);
     transcript.write(&lines(0..9));
-    transcript.close();
+    drop(transcript);
 }
 
 #[test]
