@@ -86,8 +86,8 @@ impl Bans {
     /// The one that keeps `address` out at `now`.
     pub fn find(&self, address: IpAddr, now: Timestamp) -> Option<Ban> {
         let bans = lock(&self.bans);
-        let found = bans.iter().find(|ban| ban.keeps_out(address, now));
-        found.cloned()
+        let mut running = bans.iter().filter(|ban| ban.runs(now));
+        running.find(|ban| ban.network.contains(address)).cloned()
     }
 
     /// Those that have not ended at `now`, in the order in which they were made.
@@ -172,10 +172,6 @@ impl Ban {
 
     fn runs(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
-    }
-
-    fn keeps_out(&self, address: IpAddr, now: Timestamp) -> bool {
-        self.network.contains(address) && self.runs(now)
     }
 }
 

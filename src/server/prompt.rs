@@ -37,9 +37,8 @@ pub enum NotIn {
 
 /// What somebody wants to come in by.
 enum Wanted {
-    /// A name, as typed.
-    Name(String),
-    Resume(Option<(Token, Stamp)>),
+    Name(Username),
+    Resume(Token, Stamp),
 }
 
 impl<'a, 'c> Prompt<'a, 'c> {
@@ -70,12 +69,8 @@ impl<'a, 'c> Prompt<'a, 'c> {
             self.ask(&Event::AskUsername)?;
             let seated = match self.read_wanted()? {
                 Err(refusal) => Err(refusal),
-                Ok(Wanted::Name(typed)) => match typed.parse() {
-                    Ok(name) => self.join(name)?,
-                    Err(error) => Err(refuse_name(&error)),
-                },
-                Ok(Wanted::Resume(None)) => Err(refuse(RefusalCode::SessionUnknown, "")),
-                Ok(Wanted::Resume(Some((token, after)))) => self.resume(token, after)?,
+                Ok(Wanted::Name(name)) => self.join(name)?,
+                Ok(Wanted::Resume(token, after)) => self.resume(token, after)?,
             };
             match seated {
                 Ok(session) => {
@@ -207,18 +202,21 @@ impl<'a, 'c> Prompt<'a, 'c> {
                     self.wants_session = true;
                     String::new()
                 }
-                Introduction::Resume(place) => return Ok(Ok(Wanted::Resume(place))),
-                Introduction::Name(name) => return Ok(Ok(Wanted::Name(name.to_owned()))),
+                Introduction::Resume(Some((token, after))) => {
+                    return Ok(Ok(Wanted::Resume(token, after)));
+                }
+                Introduction::Resume(None) => {
+                    return Ok(Err(refuse(RefusalCode::SessionUnknown, "")));
+                }
+                Introduction::Name(typed) => {
+                    let name = typed.parse().map(Wanted::Name);
+                    return Ok(name.map_err(|error| refuse_name(&error)));
+                }
             };
-            self.pause_for_a_token()?;
+            let wait = self.bucket.take(Instant::now());
+            self.pause(wait)?;
             self.tell(&answer)?;
         }
-    }
-
-    /// Waits as long as somebody has to who has no name yet and asks.
-    fn pause_for_a_token(&mut self) -> Result<(), NotIn> {
-        let wait = self.bucket.take(Instant::now());
-        self.pause(wait)
     }
 
     /// Waits, until the deadline at most.
