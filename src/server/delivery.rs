@@ -43,7 +43,7 @@ pub fn deliver(
         }
     }
     if let Some(transcript) = transcript {
-        transcript.write(room.said());
+        transcript.write(turn.stamped());
     }
     room.end_turn();
     for seat in lost {

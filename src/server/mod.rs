@@ -60,6 +60,7 @@ pub use listen::{BadBindAddress, BindAddress, BindError, announce};
 pub use log::Log;
 pub use operator::OperatorSecret;
 pub use options::Options;
+use post::Post;
 pub use process::{end_at_signals, live_with_limits};
 use registry::Registry;
 use room::{Room, Rules};
@@ -161,7 +162,7 @@ impl Server {
         self.closing.store(true, Ordering::Release);
         // It cannot fail: the pipe is empty, and its other end is open.
         let _ = (&self.ending.1).write_all(b"!");
-        self.registry.close();
+        self.registry.settle(Post::Close.into());
         self.sessions.end(|_, _| true);
         self.door.close(GRACE);
     }

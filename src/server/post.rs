@@ -102,17 +102,12 @@ pub enum Post {
         seat: SeatId,
         unread_since: Timestamp,
     },
-    /// A session that was held goes on.
+    /// A session goes on in its seat, which was held, or was given back by one who
+    /// [was an operator](super::seat::Seat::was_given_back) or was none.
     Resume {
         seat: SeatId,
-        peer: SocketAddr,
-        resumption: Resumption,
-    },
-    /// A session whose seat was given back goes on, in the same seat.
-    Return {
-        seat: SeatId,
         newcomer: Newcomer,
-        is_operator: bool,
+        given_back: Option<bool>,
         resumption: Resumption,
     },
     /// Whole lines to everyone but their author.

@@ -1,5 +1,5 @@
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::connection::Connection;
@@ -41,50 +41,21 @@ pub struct Entry {
 pub struct Request {
     /// Who is to be reached by what, if it is for a seat that is to be filled.
     pub reach: Option<(SeatId, Arc<Connection>)>,
-    /// Tells them what became of it.
-    pub answer: Answer,
+    /// Who waits.
+    pub waiter: Waiter,
 }
 
-/// What becomes of a request, for whoever waits for it. Lighter on the stack, where it stays resident,
+/// What became of a request. Lighter on the stack of whoever waits for it, where it stays resident,
 /// than a channel.
-#[derive(Default)]
-pub struct Outcome {
-    known: Mutex<Option<Result<(), NotSeated>>>,
-    changed: Condvar,
-}
+pub type Outcome = OnceLock<Result<(), NotSeated>>;
 
-/// Tells an outcome. Dropped without that, it tells that the room is closed.
-pub struct Answer(pub Arc<Outcome>);
+/// Where somebody waits for an outcome. Dropped before there is one, it says that the room is closed.
+pub struct Waiter(pub Arc<Outcome>);
 
-impl Outcome {
-    /// Waits until it is told.
-    pub fn wait(&self) -> Result<(), NotSeated> {
-        let mut known = lock(&self.known);
-        loop {
-            if let Some(outcome) = *known {
-                return outcome;
-            }
-            let waited = self.changed.wait(known);
-            known = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn tell(&self, outcome: Result<(), NotSeated>) {
-        lock(&self.known).get_or_insert(outcome);
-        self.changed.notify_one();
-    }
-}
-
-impl Answer {
-    /// Tells it to whoever waits.
-    pub fn give(&self, outcome: Result<(), NotSeated>) {
-        self.0.tell(outcome);
-    }
-}
-
-impl Drop for Answer {
+impl Drop for Waiter {
     fn drop(&mut self) {
-        self.0.tell(Err(NotSeated::Closed));
+        // It fails where there is one, and then nobody waits any more.
+        let _ = self.0.set(Err(NotSeated::Closed));
     }
 }
 

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::delivery::deliver;
 use super::lock;
 use super::post::{Batch, Newcomer, NotSeated, Post, Resumption, SeatId};
-use super::queue::{Answer, Entry, Outcome, Queue, Request};
+use super::queue::{Entry, Outcome, Queue, Request, Waiter};
 use super::room::Room;
 use super::seat::Seat;
 use super::transcript::Transcript;
@@ -93,19 +93,12 @@ impl Registry {
         connection: &Arc<Connection>,
         resumption: Resumption,
     ) -> Result<(), NotSeated> {
-        let (id, peer) = (seat.id(), connection.peer());
-        let post = match seat.was_given_back() {
-            None => Post::Resume {
-                seat: id,
-                peer,
-                resumption,
-            },
-            Some(is_operator) => Post::Return {
-                seat: id,
-                newcomer: Newcomer::now(seat.name().clone(), peer),
-                is_operator,
-                resumption,
-            },
+        let id = seat.id();
+        let post = Post::Resume {
+            seat: id,
+            newcomer: Newcomer::now(seat.name().clone(), connection.peer()),
+            given_back: seat.was_given_back(),
+            resumption,
         };
         self.request(post.into(), Some((id, connection.clone())))?;
         seat.fill();
@@ -119,14 +112,8 @@ impl Registry {
 
     /// Posts, and waits until it is delivered.
     pub fn settle(&self, batch: Batch) {
-        // It fails when the room is closed, and everybody is sent off then.
+        // It fails when the room is closed already, and everybody is sent off then.
         let _ = self.request(batch, None);
-    }
-
-    /// Closes the room: everyone hears what is queued, then `BYE shutdown`, and nothing after.
-    pub fn close(&self) {
-        // It fails when the room is closed already, and is closed then too.
-        let _ = self.request(Post::Close.into(), None);
     }
 
     /// Posts, and waits for what became of the last of it.
@@ -135,11 +122,11 @@ impl Registry {
         batch: Batch,
         reach: Option<(SeatId, Arc<Connection>)>,
     ) -> Result<(), NotSeated> {
-        let outcome = Arc::new(Outcome::default());
-        let answer = Answer(outcome.clone());
-        let request = Some(Request { reach, answer });
+        let outcome = Arc::new(Outcome::new());
+        let waiter = Waiter(outcome.clone());
+        let request = Some(Request { reach, waiter });
         self.queue(Entry { batch, request });
-        outcome.wait()
+        *outcome.wait()
     }
 
     /// Queues `batch`, and delivers the queue if nobody else is about to.
@@ -180,7 +167,7 @@ impl Registry {
             transcript,
         } = &mut *seats;
         let now = Timestamp::now();
-        let mut answers = Vec::new();
+        let mut requests = Vec::new();
         for Entry { batch, request } in entries {
             let mut outcome = Ok(());
             for post in batch.posts {
@@ -189,16 +176,17 @@ impl Registry {
                 }
                 outcome = room.take(post, now);
             }
-            if let Some(Request { reach, answer }) = request {
+            if let Some(Request { reach, waiter }) = request {
                 if outcome.is_ok() {
                     connections.extend(reach);
                 }
-                answers.push((answer, outcome));
+                requests.push((waiter, outcome));
             }
         }
         deliver(room, connections, transcript.as_ref());
-        for (answer, outcome) in answers {
-            answer.give(outcome);
+        for (waiter, outcome) in requests {
+            // Nothing else is set before.
+            let _ = waiter.0.set(outcome);
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct Rules {
     pub most_replayed: usize,
     /// How many seconds a session is held.
     pub hold: u64,
-    /// Whether all that is said to all is to be had [with stamps](Room::said).
+    /// Whether all that is said to all is to be had [with stamps](Turn::stamped).
     pub is_transcribed: bool,
 }
 
@@ -86,7 +86,7 @@ impl Room {
     pub fn is_full_for(&self, post: &Post) -> bool {
         match post {
             // What is replayed ends where the turn begins.
-            Post::Resume { .. } | Post::Return { .. } => !self.turn.is_empty(),
+            Post::Resume { .. } => !self.turn.is_empty(),
             post if self.reads_stamps() => self.turn.is_full_for(post.len() + post.stamps()),
             post => self.turn.is_full_for(post.len()),
         }
@@ -103,11 +103,6 @@ impl Room {
         self.turn.clear();
         self.users = None;
         self.history = None;
-    }
-
-    /// What was said to all since the last delivery, with stamps, where somebody reads them.
-    pub fn said(&self) -> &str {
-        self.turn.stamped()
     }
 
     /// The stamp of what happened last.
@@ -136,15 +131,10 @@ impl Room {
             Post::Hold { seat, unread_since } => self.hold(seat, unread_since),
             Post::Resume {
                 seat,
-                peer,
-                resumption,
-            } => return self.resume(seat, peer, resumption),
-            Post::Return {
-                seat,
                 newcomer,
-                is_operator,
+                given_back,
                 resumption,
-            } => return self.come_back(seat, newcomer, is_operator, resumption),
+            } => return self.resume(seat, newcomer, given_back, resumption),
             Post::Rename { seat, name } => return self.rename(seat, name),
             Post::Public { from, lines } => self.say(from, &lines),
             Post::Private { from, to, text } => self.private(from, &to, text),

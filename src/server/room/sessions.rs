@@ -1,5 +1,3 @@
-use std::net::SocketAddr;
-
 use jiff::Timestamp;
 use log::info;
 
@@ -23,26 +21,19 @@ impl Room {
     pub(super) fn resume(
         &mut self,
         seat: SeatId,
-        peer: SocketAddr,
-        resumption: Resumption,
-    ) -> Result<(), NotSeated> {
-        let person = self.people.get_mut(&seat).ok_or(NotSeated::Gone)?;
-        info!("{} is back from {peer}", person.name);
-        person.peer = peer;
-        self.replay(seat, resumption);
-        Ok(())
-    }
-
-    pub(super) fn come_back(
-        &mut self,
-        seat: SeatId,
         newcomer: Newcomer,
-        is_operator: bool,
+        given_back: Option<bool>,
         resumption: Resumption,
     ) -> Result<(), NotSeated> {
-        self.enter(seat, newcomer)?;
-        if is_operator {
-            self.appoint(seat);
+        if let Some(is_operator) = given_back {
+            self.enter(seat, newcomer)?;
+            if is_operator {
+                self.appoint(seat);
+            }
+        } else {
+            let person = self.people.get_mut(&seat).ok_or(NotSeated::Gone)?;
+            info!("{} is back from {}", person.name, newcomer.peer);
+            person.peer = newcomer.peer;
         }
         self.replay(seat, resumption);
         Ok(())

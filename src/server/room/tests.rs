@@ -80,12 +80,12 @@ fn posts() -> impl Strategy<Value = Post> {
             Post::Hold { seat, unread_since }
         }),
         3 => seats().prop_map(move |seat| {
-            let peer = peer();
-            Post::Resume { seat, peer, resumption }
+            let (newcomer, given_back) = (newcomer(NAMES[0].parse().unwrap()), None);
+            Post::Resume { seat, newcomer, given_back, resumption }
         }),
         2 => (seats(), names()).prop_map(move |(seat, name)| {
-            let (newcomer, is_operator) = (newcomer(name), false);
-            Post::Return { seat, newcomer, is_operator, resumption }
+            let (newcomer, given_back) = (newcomer(name), Some(false));
+            Post::Resume { seat, newcomer, given_back, resumption }
         }),
         4 => (seats(), texts()).prop_map(|(from, text)| {
             let lines = format!("MSG {} {text}\n", from.number);
@@ -203,13 +203,12 @@ proptest! {
                             seat.has_session && is_here(seat)
                         }
                         // Only what is held is resumed, and only who has left returns.
-                        Post::Resume { seat, resumption, .. } => {
+                        Post::Resume { seat, resumption, given_back, .. } => {
                             resumption.after = model.positions.get(seat).copied().unwrap_or_default();
-                            seat.has_session && model.here.get(seat).is_none_or(|member| member.gone.is_some())
-                        }
-                        Post::Return { seat, resumption, .. } => {
-                            resumption.after = model.positions.get(seat).copied().unwrap_or_default();
-                            seat.has_session && !is_here(seat) && model.heard.contains_key(seat)
+                            seat.has_session && match given_back {
+                                None => model.here.get(seat).is_none_or(|member| member.gone.is_some()),
+                                Some(_) => !is_here(seat) && model.heard.contains_key(seat),
+                            }
                         }
                         _ => true,
                     };
@@ -221,7 +220,7 @@ proptest! {
                     }
                     let expected = model.take(&post);
                     prop_assert_eq!(room.take(post.clone(), model.now), expected, "after {:?}", post);
-                    if let (Post::Join { seat, .. } | Post::Resume { seat, .. } | Post::Return { seat, .. }, Ok(())) = (post, expected) {
+                    if let (Post::Join { seat, .. } | Post::Resume { seat, .. }, Ok(())) = (post, expected) {
                         let heard = open.remove(&seat).or_else(|| closed.remove(&seat));
                         open.insert(seat, heard.unwrap_or_default());
                     }

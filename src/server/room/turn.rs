@@ -14,7 +14,6 @@ pub struct Turn {
     personal: String,
     /// What is not the same for everyone.
     changes: Vec<Change>,
-    left: Vec<SeatId>,
 }
 
 /// One person hears this stretch of `Turn::personal` instead of this stretch of what is said to all;
@@ -102,7 +101,6 @@ impl Turn {
     pub fn leave(&mut self, seat: SeatId) {
         let now = self.heard(seat);
         self.change(seat, now..usize::MAX, 0..0);
-        self.left.push(seat);
     }
 
     /// All that is said to all, as they read it.
@@ -113,7 +111,7 @@ impl Turn {
         }
     }
 
-    /// What was said to all, stamped.
+    /// What is said to all, with stamps, where somebody reads them.
     pub fn stamped(&self) -> &str {
         &self.stamped
     }
@@ -168,7 +166,8 @@ impl Turn {
 
     /// Who has left in this turn.
     pub fn left(&self) -> impl Iterator<Item = SeatId> {
-        self.left.iter().copied()
+        let ends = |change: &&Change| change.public.end == usize::MAX;
+        self.changes.iter().filter(ends).map(|change| change.seat)
     }
 
     /// Forgets it all, and keeps the memory for the next.
@@ -177,6 +176,5 @@ impl Turn {
         self.stamped.clear();
         self.personal.clear();
         self.changes.clear();
-        self.left.clear();
     }
 }

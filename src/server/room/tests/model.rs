@@ -48,12 +48,7 @@ impl Model {
         self.log.push((stamp, audience, line.to_owned()));
         let seats: Vec<SeatId> = self.here.keys().copied().collect();
         for seat in seats {
-            let is_theirs = match audience {
-                Audience::All => true,
-                Audience::AllBut(author) => seat != author,
-                Audience::Private { to, from } => seat == to || seat == from,
-            };
-            if is_theirs {
+            if is_theirs(audience, seat) {
                 self.tell_stamped(seat, stamp, line);
             }
         }
@@ -87,12 +82,7 @@ impl Model {
         self.tell(seat, &resumed);
         let after = self.positions.get(&seat).copied().unwrap_or_default();
         for (stamp, audience, line) in self.log.clone() {
-            let is_theirs = match audience {
-                Audience::All => true,
-                Audience::AllBut(author) => seat != author,
-                Audience::Private { to, from } => seat == to || seat == from,
-            };
-            if stamp <= after || !is_theirs {
+            if stamp <= after || !is_theirs(audience, seat) {
                 continue;
             }
             match line.starts_with("INFO ") {
@@ -146,7 +136,6 @@ impl Model {
             | Post::Leave { seat, .. }
             | Post::Hold { seat, .. }
             | Post::Resume { seat, .. }
-            | Post::Return { seat, .. }
             | Post::SendOff {
                 whom: SentOff::One(seat),
                 ..
@@ -180,8 +169,9 @@ impl Model {
                 return Ok(());
             }
             (
-                Post::Return {
+                Post::Resume {
                     newcomer,
+                    given_back: Some(_),
                     resumption,
                     ..
                 },
@@ -250,10 +240,18 @@ impl Model {
                 member.gone = Some(member.gone.unwrap_or(*unread_since).min(*unread_since));
             }
             Post::Resume { resumption, .. } => self.replay(sender, resumption.lines),
-            Post::Join { .. } | Post::Return { .. } | Post::Close => {
+            Post::Join { .. } | Post::Close => {
                 unreachable!("handled above")
             }
         }
         Ok(())
+    }
+}
+
+fn is_theirs(audience: Audience, seat: SeatId) -> bool {
+    match audience {
+        Audience::All => true,
+        Audience::AllBut(author) => seat != author,
+        Audience::Private { to, from } => seat == to || seat == from,
     }
 }
