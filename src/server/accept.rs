@@ -75,7 +75,7 @@ impl Server {
         stream.set_nonblocking(false)?;
         let connection = Arc::new(Connection::new(stream, peer, &self.options)?);
         info!("connection from {}", connection.peer());
-        let admission = match self.door.admit(&connection) {
+        let admission = match self.door.admit(&connection, &self.options) {
             Ok(admission) => admission,
             Err(farewell) => {
                 session::turn_away(&connection, farewell);

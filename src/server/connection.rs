@@ -7,18 +7,13 @@ use std::time::{Duration, Instant};
 use rustls::ServerConnection;
 use socket2::SockRef;
 
-use super::post::line;
-use super::{Options, lock};
+use super::{GRACE, Options, lock};
 use crate::net::set_keepalive;
-use crate::protocol::{Event, Farewell};
 use crate::tls::Stream;
 
 /// What the kernel holds of a client's own lines while its thread is busy. Small, so that a
 /// flood is held back at its source (RFC 9293, section 3.8.6) and little of it outlives its author.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-
-/// How long a client may take to close its side after the last line it was sent.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How soon one who waits sees that the connection has broken or was closed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -80,13 +75,14 @@ impl Connection {
         self.peer
     }
 
-    /// The first byte of what the client sends, which stays to be read. Waits until the deadline at
-    /// most, and fails as a read does, or with `UnexpectedEof` when nothing comes any more.
-    pub fn peek(&self) -> io::Result<u8> {
+    /// The first byte of what the client sends, which stays to be read; `None` when it says nothing
+    /// until the deadline. Fails as a read does, or with `UnexpectedEof` when nothing comes any more.
+    pub fn peek(&self) -> io::Result<Option<u8>> {
         let mut first = [0];
-        match self.wait(|| self.stream.socket().peek(&mut first))? {
-            0 => Err(ErrorKind::UnexpectedEof.into()),
-            _ => Ok(first[0]),
+        match self.wait(|| self.stream.socket().peek(&mut first)) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+            peeked => peeked.map(|_| Some(first[0])),
         }
     }
 
@@ -133,18 +129,10 @@ impl Connection {
         self.stream.finish();
     }
 
-    /// Tells the client that its session goes on over another connection, and frees whoever is
-    /// blocked in a read.
-    pub fn replace(&self) {
-        self.finish(&line(&Event::Goodbye(Farewell::Replaced)));
+    /// The same, and frees whoever is blocked in a read. What was sent may still arrive.
+    pub fn hang_up(&self, last: &str) {
+        self.finish(last);
         let _ = self.stream.socket().shutdown(Shutdown::Read);
-    }
-
-    /// Ends the connection at both sides, and frees whoever is blocked in a read. What was sent
-    /// may still arrive.
-    pub fn hang_up(&self) {
-        self.finish("");
-        let _ = self.stream.socket().shutdown(Shutdown::Both);
     }
 
     /// Sends, without waiting. The state's lock is held: what is sent has an order.
@@ -202,7 +190,7 @@ impl Connection {
     pub fn drain(&self) {
         let mut scrap = [0; 1024];
         let mut socket = self.stream.socket();
-        let _ = self.set_deadline(Some(Instant::now() + LINGER));
+        let _ = self.set_deadline(Some(Instant::now() + GRACE));
         // Nobody opens what is forgotten.
         while matches!(self.wait(|| socket.read(&mut scrap)), Ok(1..)) {}
     }

@@ -4,24 +4,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::bans::Bans;
 use super::connection::Connection;
-use super::lock;
 use super::network::Network;
 use super::post::line;
+use super::{Options, lock};
 use crate::protocol::{Event, Farewell};
 
 /// How many may be waited for at once until they have read that they cannot come in; beyond that
 /// they are told and let go, so that a storm of connections cannot take a thread each.
 const MOST_REFUSALS: usize = 64;
 
-/// Knows who is connected, in the room or not yet, and how many from each address may be.
+/// Knows who is connected, in the room or not yet.
+#[derive(Default)]
 pub struct Door {
-    max_clients: usize,
-    /// 0 is no limit.
-    max_per_address: usize,
-    /// Who may not come in.
-    pub bans: Arc<Bans>,
     inside: Mutex<Inside>,
     changed: Condvar,
 }
@@ -44,24 +39,17 @@ pub struct Admission<'a> {
 }
 
 impl Door {
-    /// Of a house with room for `max_clients`, at most `max_per_address` of them from one address
-    /// (0: no limit), and none from those that `bans` has.
-    pub fn new(max_clients: usize, max_per_address: usize, bans: Arc<Bans>) -> Self {
-        Door {
-            max_clients,
-            max_per_address,
-            bans,
-            inside: Mutex::default(),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Counts a connection. Fails, with the farewell to send it off with, when it has no place and
-    /// too many are being sent off already, so that this one cannot be waited for.
-    pub fn admit(&self, connection: &Arc<Connection>) -> Result<Admission<'_>, Farewell> {
+    /// Counts a connection, which has a place if `options` leave it one. Fails, with the farewell to
+    /// send it off with, when it has none and too many are being sent off already, so that this one
+    /// cannot be waited for.
+    pub fn admit(
+        &self,
+        connection: &Arc<Connection>,
+        options: &Options,
+    ) -> Result<Admission<'_>, Farewell> {
         let ip = connection.peer().ip();
         let address = Network::of_one(ip);
-        let is_banned = self.bans.find(ip, Timestamp::now()).is_some();
+        let is_banned = options.bans.find(ip, Timestamp::now()).is_some();
         let mut inside = lock(&self.inside);
         let theirs = inside
             .connections
@@ -71,9 +59,9 @@ impl Door {
             Some(Farewell::Shutdown)
         } else if is_banned {
             Some(Farewell::Banned)
-        } else if inside.connections.len() >= self.max_clients {
+        } else if inside.connections.len() >= options.max_clients {
             Some(Farewell::ServerFull)
-        } else if self.max_per_address != 0 && theirs.count() >= self.max_per_address {
+        } else if options.max_per_address != 0 && theirs.count() >= options.max_per_address {
             Some(Farewell::TooManyConnections)
         } else {
             None
@@ -114,7 +102,7 @@ impl Door {
         let waited = self.changed.wait_timeout_while(inside, patience, is_busy);
         let (inside, _) = waited.unwrap_or_else(PoisonError::into_inner);
         for connection in inside.about(&is_about) {
-            connection.hang_up();
+            connection.hang_up("");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a client comes in: encrypted, or in plain where it may.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,7 +106,7 @@ pub fn receive(
     let mut first = None;
     if entrance != Entrance::Refused {
         connection.set_deadline(Some(deadline.min(Instant::now() + HELLO)))?;
-        first = peek(connection)?;
+        first = connection.peek()?;
         if first.is_none() && !is_welcome {
             return Ok(entrance);
         }
@@ -116,7 +116,7 @@ pub fn receive(
     }
     connection.set_deadline(Some(deadline))?;
     if first.is_none() {
-        first = peek(connection)?;
+        first = connection.peek()?;
     }
     if first == Some(HANDSHAKE) {
         shake_hands(connection, encryption)?;
@@ -147,13 +147,5 @@ fn may_be_plain(connection: &Connection, options: &Options) -> bool {
         Plaintext::Never => false,
         Plaintext::Local => is_here,
         Plaintext::Any | Plaintext::Only => is_here || options.password.is_none(),
-    }
-}
-
-/// The client's first byte; `None` when it says nothing in time.
-fn peek(connection: &Connection) -> io::Result<Option<u8>> {
-    match connection.peek() {
-        Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
-        peeked => peeked.map(Some),
     }
 }

@@ -70,7 +70,7 @@ use transcript::{Past, Transcript};
 /// How long to leave the listener alone when accepting fails, instead of failing in a spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// How long clients may take to close their side once the server has said farewell.
+/// How long clients may take to close their side after the last line they are sent.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A bound server. [`run`](Self::run) serves until [`shut_down`](Self::shut_down) is called from
@@ -112,11 +112,7 @@ impl Server {
             ending: io::pipe().map_err(|error| BindError::System(plain_words(&error)))?,
             registry: Registry::new(Room::new(rules, &past.lines), transcript),
             sessions: Sessions::new(options.hold),
-            door: Door::new(
-                options.max_clients,
-                options.max_per_address,
-                options.bans.clone(),
-            ),
+            door: Door::default(),
             options,
             closing: AtomicBool::new(false),
             failed: Mutex::new(None),

@@ -65,7 +65,7 @@ impl OperatorSecret {
 /// Sends whoever has taken `seat` off again if their address was banned while they came in.
 pub fn recheck(server: &Server, seat: &Seat, connection: &Connection) {
     let ip = connection.peer().ip();
-    if let Some(ban) = server.door.bans.find(ip, Timestamp::now()) {
+    if let Some(ban) = server.options.bans.find(ip, Timestamp::now()) {
         let (whom, last) = (SentOff::One(seat.id()), ban_words(&ban));
         send_off(server, Batch::default(), whom, last);
     }
@@ -152,7 +152,7 @@ impl Asking<'_> {
             return;
         };
         let ban = Ban::new(network, until, reason);
-        if let Err(error) = self.server.door.bans.add(ban.clone()) {
+        if let Err(error) = self.server.options.bans.add(ban.clone()) {
             return self.cannot_save(&error);
         }
         let until = until_words(&ban);
@@ -166,7 +166,7 @@ impl Asking<'_> {
         let Ok(network) = word.parse::<Network>() else {
             return self.refuse(RefusalCode::BadArgument, word);
         };
-        match self.server.door.bans.lift(network) {
+        match self.server.options.bans.lift(network) {
             Err(error) => self.cannot_save(&error),
             Ok(true) => {
                 self.log(&format!("lifted the ban of {network}"));
@@ -180,7 +180,7 @@ impl Asking<'_> {
     }
 
     fn bans(&mut self) {
-        let bans = self.server.door.bans.running(Timestamp::now());
+        let bans = self.server.options.bans.running(Timestamp::now());
         let older = bans.len().saturating_sub(MOST_LISTED);
         match bans.len() {
             0 => self.tell("nobody is banned"),

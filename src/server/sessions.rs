@@ -13,9 +13,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::connection::Connection;
 use super::lock;
 use super::network::Network;
-use super::post::SeatId;
+use super::post::{SeatId, line};
 use super::session::Session;
-use crate::protocol::Token;
+use crate::protocol::{Event, Farewell, Token};
 
 /// How many are held at most, of all and of one address.
 const MOST_HELD: usize = 256;
@@ -140,7 +140,7 @@ impl Sessions {
             match mem::replace(&mut entry.place, ours) {
                 Place::Busy(theirs) => {
                     if let Some(theirs) = &theirs {
-                        theirs.replace();
+                        theirs.hang_up(&line(&Event::Goodbye(Farewell::Replaced)));
                     }
                     entry.place = Place::Busy(theirs);
                     entry.is_wanted = true;
