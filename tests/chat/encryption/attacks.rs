@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 use super::forger::{Forger, TEXT};
 use super::{Folder, sealed_server};
-use crate::support::client::client;
+use crate::support::client::{client, enter};
 use crate::support::{DEADLINE, Dice, Peer, Process, Server, wait_until};
 
 const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -261,10 +261,7 @@ fn an_author_who_is_held_back_hears_what_others_say_meanwhile() {
     let folder = Folder::new();
     let flags = ["--rate", "5", "--burst", "5", "--send-buffer", "64"];
     let server = sealed_server(&folder.path("state"), &flags);
-    let port = server.address.port().to_string();
-    let flags = ["--host", "127.0.0.1", "--port", &port, "--lang", "en"];
-    let mut ana = Process::spawn(client(&flags).args(["--username", "ana"]));
-    ana.stdout.wait_for("Hello, ana");
+    let mut ana = enter(&server, "ana");
     // More than all buffers on the way hold.
     let input = ana.child.stdin.take().unwrap();
     thread::scope(|scope| {
