@@ -2,7 +2,8 @@ use std::mem;
 use std::time::{Duration, SystemTime};
 
 use super::outbox::{Line, Outbox};
-use crate::protocol::{Command, Event, Stamp, Token, Username};
+use super::typed::addressee;
+use crate::protocol::{Event, Stamp, Token, Username};
 
 /// How many names that were left are remembered one by one.
 const MOST_GONE: usize = 4096;
@@ -161,7 +162,7 @@ impl Seat {
     /// The next line to be sent. A private one MUST wait until all that was missed has come, by which
     /// it may be withheld: until what is on its way is counted, or a blank line where nothing is.
     pub fn send_next(&mut self) -> Option<&str> {
-        let is_private = |line| addressee(line).is_some();
+        let is_private = |line: &Line| addressee(&line.text).is_some();
         if self.is_catching_up && self.outbox.next().is_some_and(is_private) {
             if !self.outbox.is_at_rest() {
                 return None;
@@ -176,7 +177,7 @@ impl Seat {
     fn withhold(&mut self) {
         let (gone, has_missed) = (mem::take(&mut self.gone), mem::take(&mut self.has_missed));
         let may_be_another = |line: &Line| {
-            addressee(line).is_some_and(|to| {
+            addressee(&line.text).is_some_and(|to| {
                 has_missed || to.parse().is_ok_and(|to: Username| gone.contains(&to))
             })
         };
@@ -191,7 +192,7 @@ impl Seat {
         let oldest = self.oldest();
         let (uncertain, unsent) = self.outbox.empty();
         self.is_catching_up = false;
-        let is_good = |line: &Line| line.typed >= oldest && addressee(line).is_none();
+        let is_good = |line: &Line| line.typed >= oldest && addressee(&line.text).is_none();
         let (good, withheld) = unsent.into_iter().partition(is_good);
         let good: Vec<Line> = good;
         for line in good {
@@ -206,13 +207,5 @@ impl Seat {
             true => SystemTime::now() - TOO_OLD,
             false => SystemTime::UNIX_EPOCH,
         }
-    }
-}
-
-/// For whom a line is, as typed, if it is private.
-fn addressee(line: &Line) -> Option<&str> {
-    match Command::parse(&line.text) {
-        Ok(Some(Command::Private { to, .. })) => Some(to),
-        _ => None,
     }
 }

@@ -35,6 +35,7 @@ pub enum Refused {
 /// The lines to send of what was typed or pasted at once. Behind a `/msg NAME` each of them is
 /// private; nothing but the first may be a command. What a slip could say to everyone is refused.
 pub fn lines_of(typed: &str) -> Result<Vec<String>, Refused> {
+    let is_blank = |line: &&str| matches!(Command::parse(line), Ok(None));
     let mut lines = typed.lines().filter(|line| !is_blank(line));
     let first = lines.next().unwrap_or_default();
     let mut rest = lines.peekable();
@@ -63,16 +64,12 @@ pub fn lines_of(typed: &str) -> Result<Vec<String>, Refused> {
     }
 }
 
-/// Whom a line is meant for alone.
-fn addressee(line: &str) -> Option<&str> {
+/// For whom alone a line is, as typed, if it is private.
+pub fn addressee(line: &str) -> Option<&str> {
     match Command::parse(line) {
         Ok(Some(Command::Private { to, .. })) => Some(to),
         _ => None,
     }
-}
-
-fn is_blank(line: &str) -> bool {
-    matches!(Command::parse(line), Ok(None))
 }
 
 /// Whether a line is said as it is.
