@@ -88,11 +88,11 @@ impl ServerAddress {
             // Nobody waits for it any more where it fails.
             let _ = sender.send(addresses);
         };
-        thread::Builder::new().spawn(resolve).map_err(system)?;
+        thread::Builder::new().spawn(resolve)?;
         match resolved.recv_timeout(RESOLVE_PATIENCE) {
             Ok(Ok(addresses)) if addresses.is_empty() => Err(unknown()),
             Ok(Ok(addresses)) => Ok(addresses),
-            Ok(Err(error)) if error.raw_os_error().is_some() => Err(system(error)),
+            Ok(Err(error)) if error.raw_os_error().is_some() => Err(error.into()),
             Ok(Err(error)) if !is_resolver_silent(&error) => Err(unknown()),
             _ => Err(Problem::NoResolver(shown(&self.host))),
         }
@@ -153,9 +153,7 @@ pub fn connect(
                 still_trying();
             }
         };
-        thread::Builder::new()
-            .spawn_scoped(scope, watch)
-            .map_err(system)?;
+        thread::Builder::new().spawn_scoped(scope, watch)?;
         reach(server)
     })
 }
@@ -193,11 +191,7 @@ fn connect_to(address: SocketAddr) -> Result<TcpStream, Problem> {
         }
         _ => Problem::NoConnection(address, plain_words(&error)),
     })?;
-    stream.set_nodelay(true).map_err(system)?;
-    set_keepalive(&stream, KEEPALIVE).map_err(system)?;
+    stream.set_nodelay(true)?;
+    set_keepalive(&stream, KEEPALIVE)?;
     Ok(stream)
-}
-
-fn system(error: io::Error) -> Problem {
-    Problem::System(plain_words(&error))
 }

@@ -1,7 +1,8 @@
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::net::plain_words;
 use crate::protocol::{Farewell, Username, UsernameError};
 use crate::tls::Fingerprint;
 
@@ -131,6 +132,12 @@ pub enum Problem {
     /// The system has no thread, signal or descriptor for us.
     #[error("{0}")]
     System(String),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Problem::System(plain_words(&error))
+    }
 }
 
 impl From<Problem> for Ending {

@@ -10,7 +10,6 @@ use super::seat::{Claim, Leaving, Place, Seat};
 use super::session::Session;
 use super::trust::{self, Trust};
 use super::{Ending, Problem, is_here};
-use crate::net::plain_words;
 use crate::protocol::{EVENT_LIMIT, Event, LineReader, Stamp};
 use crate::tls::Stream;
 
@@ -295,6 +294,5 @@ impl Read for Incoming {
 
 /// How long each wait for the server may take.
 fn set_patience(stream: &Stream, patience: Option<Duration>) -> Result<(), Problem> {
-    let system = |error| Problem::System(plain_words(&error));
-    stream.socket().set_read_timeout(patience).map_err(system)
+    Ok(stream.socket().set_read_timeout(patience)?)
 }

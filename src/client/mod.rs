@@ -52,7 +52,6 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::net::plain_words;
 use crate::protocol::Username;
 use crate::tls::Stream;
 pub use connect::ServerAddress;
@@ -109,10 +108,9 @@ pub struct Options {
 /// One session, from the connection to the last line. Returns how it ended; the terminal is as
 /// it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
-    let system = |error: io::Error| Problem::System(plain_words(&error));
     let password = password::given(&options)?;
     let (lang, server) = (options.lang, &options.server);
-    let is_on_its_way = leave_at_signals().map_err(system)?;
+    let is_on_its_way = leave_at_signals()?;
     let stream = connect(server, || {
         say_last(&lang.still_connecting(server));
     })?;
@@ -120,8 +118,8 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         Ok(encrypted) => encrypted,
         Err(ending) => return Ok(ending),
     };
-    let session = Arc::new(Session::new().map_err(system)?);
-    end_at_signals(&session).map_err(system)?;
+    let session = Arc::new(Session::new()?);
+    end_at_signals(&session)?;
     is_on_its_way.store(false, Ordering::Release);
     let is_interactive = io::stdin().is_terminal();
     let reconnect = options.reconnect.unwrap_or(match is_interactive {
@@ -136,10 +134,9 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let has_terminal = is_interactive && io::stdout().is_terminal();
     let in_editor = has_terminal && !options.plain && can_move_its_cursor();
     let (mut prompt, screen) = match in_editor {
-        true => Prompt::editor(&session, options.lang, options.color),
-        false => Prompt::plain().map(|prompt| (prompt, Screen::Plain(session.clone()))),
-    }
-    .map_err(system)?;
+        true => Prompt::editor(&session, options.lang, options.color)?,
+        false => (Prompt::plain()?, Screen::Plain(session.clone())),
+    };
     let painter = Arc::new(Painter {
         lang: options.lang,
         color: options.color,
@@ -160,9 +157,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
         screen: screen.clone(),
         reconnect,
     };
-    let receiving = thread::Builder::new()
-        .spawn(move || receiver.receive())
-        .map_err(system)?;
+    let receiving = thread::Builder::new().spawn(move || receiver.receive())?;
     let mut talk = Talk {
         link: &link,
         session: &session,
