@@ -80,7 +80,7 @@ pub fn encrypt(socket: TcpStream, server: &str, trust: &Trust) -> Result<(Stream
         })?,
         None => None,
     };
-    let expected = given.or(known.map(|known| known.key));
+    let expected = given.or(known.map(|(key, _)| key));
 
     let pin = Pin::new(expected);
     let stream = Stream::plain(socket);
@@ -101,7 +101,7 @@ pub fn encrypt(socket: TcpStream, server: &str, trust: &Trust) -> Result<(Stream
             return Err(Problem::OtherKey {
                 seen,
                 expected,
-                known_in: known_in.map(|(known, file)| (file.to_owned(), known.line)),
+                known_in: known_in.map(|((_, line), file)| (file.to_owned(), line)),
             }
             .into());
         }
@@ -195,16 +195,9 @@ fn failed(error: &io::Error) -> Problem {
     }
 }
 
-/// What the file says of a server, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct KnownServer {
-    key: Fingerprint,
-    /// Counted from 1.
-    line: usize,
-}
-
-/// What `file` says of `server`. Lines that say nothing of anybody are passed over.
-fn known(file: &Path, server: &str) -> io::Result<Option<KnownServer>> {
+/// Which key `server` has by `file`, and by which line of it, counted from 1. Lines that say nothing of
+/// anybody are passed over.
+fn known(file: &Path, server: &str) -> io::Result<Option<(Fingerprint, usize)>> {
     let text = match fs::read(file) {
         Err(error) if files::is_absent(&error) => return Ok(None),
         text => text?,
@@ -212,7 +205,7 @@ fn known(file: &Path, server: &str) -> io::Result<Option<KnownServer>> {
     let text = String::from_utf8_lossy(&text);
     let entries = text.lines().zip(1..).filter_map(|(entry, line)| {
         let key = key_of(entry, server)?.parse().ok()?;
-        Some(KnownServer { key, line })
+        Some((key, line))
     });
     Ok(entries.into_iter().next())
 }

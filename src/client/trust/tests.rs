@@ -17,8 +17,7 @@ impl Servers {
     }
 
     fn known(&self, server: &str) -> Option<(Fingerprint, usize)> {
-        let known = known(&self.0, server).unwrap();
-        known.map(|known| (known.key, known.line))
+        known(&self.0, server).unwrap()
     }
 }
 
