@@ -23,7 +23,7 @@ impl Talk<'_> {
         prompt: &mut Prompt,
         mut given: Option<Username>,
     ) -> Result<bool, Problem> {
-        let is_over = |known: &Known| known.is_asked() || known.ending.is_some();
+        let is_over = |known: &Known| known.asked.is_some() || known.ending.is_some();
         if !self.session.wait_until(SILENCE, is_over) {
             self.link.prompt();
         }
@@ -49,7 +49,7 @@ impl Talk<'_> {
             }
             self.answer(name.as_str());
             self.session.wait_until(Duration::MAX, |known| {
-                known.me.is_some() || known.is_asked() || known.ending.is_some()
+                known.me.is_some() || known.asked.is_some() || known.ending.is_some()
             });
             let known = self.session.lock();
             if known.me.is_some() || known.ending.is_some() {

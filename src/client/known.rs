@@ -43,11 +43,6 @@ pub enum Question {
 }
 
 impl Known {
-    /// Whether the server waits for an answer.
-    pub fn is_asked(&self) -> bool {
-        self.asked.is_some()
-    }
-
     /// Whether `event`, if it has a stamp, happened before one came in.
     pub fn is_past(&self, event: &Event) -> bool {
         !self.is_stamped && !matches!(event, Event::Session(..))

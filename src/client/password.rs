@@ -70,7 +70,7 @@ impl Talk<'_> {
                 continue;
             }
             self.answer(&password);
-            let is_answered = |known: &Known| known.is_asked() || known.ending.is_some();
+            let is_answered = |known: &Known| known.asked.is_some() || known.ending.is_some();
             self.session.wait_until(Duration::MAX, is_answered);
             // The last one that is given is the right one.
             self.link.seat(|seat| seat.password = Some(password));

@@ -23,10 +23,7 @@ pub enum Prompt {
     /// A line editor, on a terminal.
     Editor(Box<Editor>),
     /// Plain lines, from a pipe or a terminal that wants nothing more.
-    Plain {
-        lines: LineReader<File>,
-        input: File,
-    },
+    Plain(LineReader<File>),
 }
 
 /// The keys of a terminal. The terminal is given back when this is dropped.
@@ -62,17 +59,15 @@ impl Prompt {
     /// Plain lines from standard input. Fails where there is no descriptor left.
     pub fn plain() -> io::Result<Prompt> {
         // Not the standard library's handle: its buffer would hide lines from poll(2).
-        let input = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
-        let lines = LineReader::new(input()?, LINE_LIMIT);
-        let input = input()?;
-        Ok(Prompt::Plain { lines, input })
+        let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        Ok(Prompt::Plain(LineReader::new(input, LINE_LIMIT)))
     }
 
     /// Waits for what is typed next, or for the session to end.
     pub fn read(&mut self, session: &Session) -> Typed {
         match self {
             Prompt::Editor(editor) => editor.read(session),
-            Prompt::Plain { lines, input } => read_plain(session, lines, input),
+            Prompt::Plain(lines) => read_plain(session, lines),
         }
     }
 
@@ -168,7 +163,7 @@ impl Drop for Editor {
     }
 }
 
-fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> Typed {
+fn read_plain(session: &Session, lines: &mut LineReader<File>) -> Typed {
     loop {
         match lines.next_line() {
             Some(Ok(line)) => return Typed::Lines(line.to_owned()),
@@ -180,7 +175,7 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>, input: &File) -> 
         if session.is_ending() || lines.has_ended() {
             return Typed::End;
         }
-        match session.wait_to_read([input.as_fd()], None) {
+        match session.wait_to_read([io::stdin().as_fd()], None) {
             Ok([true]) => {}
             Ok(_) => continue,
             Err(_) => return Typed::End,

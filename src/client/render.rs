@@ -7,8 +7,8 @@ use anstyle::{Ansi256Color, Style};
 use jiff::Zoned;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use unicode_normalization::char::is_combining_mark;
 
+use super::buffer::is_in_word;
 use super::lang::Lang;
 use super::layout::{self, Span};
 use super::session::Session;
@@ -196,11 +196,9 @@ impl Painter {
         let mut last = self.last();
         let is_quiet = last.bell.is_none_or(|rang| rang.elapsed() >= BETWEEN_BELLS);
         let may_ring = self.bell != Bell::Off && is_quiet;
-        last.bell = if may_ring {
-            Some(Instant::now())
-        } else {
-            last.bell
-        };
+        if may_ring {
+            last.bell = Some(Instant::now());
+        }
         may_ring
     }
 
@@ -273,11 +271,7 @@ fn name_span(name: &Username) -> Span {
 
 /// Cuts a text into what could be names and what stands between them.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    let is_in_name = |c: char| {
-        c.is_alphanumeric()
-            || matches!(c, '-' | '_' | '\u{200c}' | '\u{200d}')
-            || is_combining_mark(c)
-    };
+    let is_in_name = |c: char| is_in_word(c) || matches!(c, '-' | '_' | '\u{200c}' | '\u{200d}');
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
