@@ -19,7 +19,7 @@
 //!
 //! ```text
 //!  client                               server                                  client
-//!  stdin loop  (client::prompt)         session thread, one for each client     receiver thread
+//!  stdin loop  (client::talk)           session thread, one for each client     receiver thread
 //!     │                                 connection ─ the socket reads and sends   ▲
 //!     │ what was typed                     │                                      │ Event
 //!     ▼                                    ▼                                      │

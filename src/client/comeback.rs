@@ -200,15 +200,14 @@ impl Receiver {
     }
 }
 
-/// Shows all lines that still wait when the client ends, and the Up key with it; empty where there are
-/// none.
+/// What tells of all lines that still wait when the client ends; empty where there are none.
 pub fn tell_of_waiting(painter: &Painter, link: &Link) -> String {
     let (uncertain, unsent) = link.seat(|seat| seat.outbox.empty()).unwrap_or_default();
     let uncertain = tell_of(painter, &uncertain, |count| painter.lang.uncertain(count));
     uncertain + &tell_of(painter, &unsent, |count| painter.lang.unsent(count))
 }
 
-/// Shows `lines` that will not be said, each without the secret in it.
+/// What tells of `lines` that will not be said, each without the secret in it.
 fn tell_of(painter: &Painter, lines: &[Line], sentence: impl Fn(usize) -> String) -> String {
     let count = said_in(lines).count();
     if count == 0 {

@@ -9,7 +9,7 @@ use crate::tls::Fingerprint;
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The person wanted to go: a signal.
+    /// The person left: by `/SAIR`, the end of the input, or a signal.
     Left,
     /// The server said `BYE`.
     Dismissed(Farewell),

@@ -25,7 +25,7 @@ impl Talk<'_> {
     ) -> Result<bool, Problem> {
         let is_over = |known: &Known| known.asked.is_some() || known.ending.is_some();
         if !self.session.wait_until(SILENCE, is_over) {
-            self.link.prompt();
+            self.link.nudge();
         }
         if !self.session.wait_until(GREETING_PATIENCE, is_over) {
             return Err(Problem::Silent);

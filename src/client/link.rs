@@ -94,8 +94,8 @@ impl Link {
     /// Sends one line in the room, which has no line end yet.
     ///
     /// Without a seat that outlives the connection it waits and fails as [`answer`](Self::answer) does.
-    /// With one it MUST NOT wait; it fails with `StorageFull` when too much waits already, and whoever
-    /// can wait until [`Known::is_full`](super::known::Known::is_full) is so no longer.
+    /// With one it MUST NOT wait: it fails with `StorageFull` when too much waits already. Whoever has time
+    /// can try again once [`Known::is_full`](super::known::Known::is_full) is false.
     pub fn send(&self, text: &str) -> io::Result<()> {
         let mut state = self.lock();
         let Some(seat) = &mut state.seat else {
@@ -127,8 +127,8 @@ impl Link {
         lines.try_for_each(|line| self.answer(line))
     }
 
-    /// Sends what waits in the outbox, as far as enough is not on its way, and behind all of it that one
-    /// leaves. What is on its way will be counted, and that sends on.
+    /// Sends what waits in the outbox until enough is on its way, and `/SAIR` behind the last of it for
+    /// whoever leaves. Each time the server has counted some, it is called for more.
     fn send_on(&self, state: &mut State) {
         while let Some(line) = state.next_line() {
             let stream = &state.stream;
@@ -148,7 +148,7 @@ impl Link {
 
     /// Makes a server speak that waits to see whether we encrypt, by a first byte that says nothing: it
     /// drops a byte order mark. Where something is said encrypted, none is needed.
-    pub fn prompt(&self) {
+    pub fn nudge(&self) {
         let stream = self.lock().stream.clone();
         if !stream.is_sealed() {
             // When it fails, whoever reads finds out why.
@@ -174,15 +174,12 @@ impl Link {
     }
 
     /// Leaves the room, behind all that waits to be sent. Where the connection is broken the session ends
-    /// at once, unless what waits is to be `delivered` first.
-    pub fn leave(&self, delivered: bool) {
+    /// at once, unless all has to be counted first.
+    pub fn leave(&self, when: Leaving) {
         let mut state = self.lock();
         match &mut state.seat {
             Some(seat) if seat.place != Place::Door => {
-                seat.leaving = match delivered {
-                    true => Leaving::WhenCounted,
-                    false => Leaving::Now,
-                };
+                seat.leaving = when;
                 if seat.place == Place::Away && !seat.is_worth_coming_back() {
                     self.session.end(Ending::Left);
                 }

@@ -74,7 +74,7 @@ use trust::Trust;
 pub use tty::can_move_its_cursor;
 
 /// How long to wait for the answer to `/SAIR` while a person sits there.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(500);
+const FAREWELL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How the client is to be.
 pub struct Options {
@@ -105,8 +105,8 @@ pub struct Options {
     pub reconnect: Option<Duration>,
 }
 
-/// One session, from the connection to the last line. Returns how it ended; the terminal is as
-/// it was before.
+/// All from the first connection to the last line, in as many sessions as it takes. Returns how it
+/// ended; the terminal is as it was before.
 pub fn run(options: Options) -> Result<Ending, Problem> {
     let password = password::given(&options)?;
     let (lang, server) = (options.lang, &options.server);
@@ -186,7 +186,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     // The receiver may be showing its last lines; only if nobody reads them it never ends. While it
     // tries to come back nobody waits for it.
     let is_over = |known: &Known| known.is_disconnected || known.is_away;
-    if session.wait_until(ANSWER_PATIENCE, is_over) && session.lock().is_disconnected {
+    if session.wait_until(FAREWELL_PATIENCE, is_over) && session.lock().is_disconnected {
         let _ = receiving.join();
     }
     if ending == Ending::Left && session.lock().is_away {

@@ -36,7 +36,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// How many it takes, with its line end.
+    /// How many bytes it takes, with its line end.
     fn bytes(&self) -> usize {
         self.text.len() + 1
     }

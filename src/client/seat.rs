@@ -25,7 +25,7 @@ pub struct Seat {
     pub is_typed: bool,
     /// The last stamp that has come.
     seen: Stamp,
-    /// Who has left a name since the first of the uncounted lines, and whether others may have.
+    /// The names that somebody has given up since the outbox was empty, and whether there may be more.
     gone: Vec<Username>,
     has_missed: bool,
     /// Nothing that was sent over this connection has been counted: what was missed may still come.
@@ -185,8 +185,8 @@ impl Seat {
     }
 
     /// Takes another seat, in a session that knows nothing of what was said before. Returns what was
-    /// sent and may have been said or not, and what will not be said: what has become too old, and what
-    /// is private, for under the name of whom it is meant for there may be somebody else by now.
+    /// sent, said or not; and what was never sent and will not be, because it is too old, or private and
+    /// the name may be somebody else's by now.
     pub fn begin_anew(&mut self) -> (Vec<Line>, Vec<Line>) {
         self.place = Place::Room;
         let oldest = self.oldest();

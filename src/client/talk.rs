@@ -9,9 +9,10 @@ use super::password::Confidence;
 use super::prompt::Prompt;
 use super::render::Painter;
 use super::screen::Screen;
+use super::seat::Leaving;
 use super::session::Session;
 use super::typed::{Flaw, Refused, Typed, lines_of};
-use super::{ANSWER_PATIENCE, Ending};
+use super::{Ending, FAREWELL_PATIENCE};
 use crate::protocol::{COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username};
 
 /// The stdin loop's side of the session.
@@ -167,10 +168,13 @@ impl Talk<'_> {
     pub fn leave(&mut self, failed: Option<Ending>) -> Ending {
         let delivers = !self.is_interactive && failed.is_none() && !self.session.is_ending();
         if !self.session.lock().is_disconnected {
-            self.link.leave(delivers);
+            self.link.leave(match delivers {
+                true => Leaving::WhenCounted,
+                false => Leaving::Now,
+            });
         }
         let is_over = |known: &Known| known.is_disconnected || known.is_away;
-        self.session.wait_until(ANSWER_PATIENCE, is_over);
+        self.session.wait_until(FAREWELL_PATIENCE, is_over);
         if delivers {
             self.session
                 .wait_until(Duration::MAX, |known| known.ending.is_some());
