@@ -23,9 +23,10 @@ const EPISODE: Duration = Duration::from_secs(10);
 /// a session does is not inlined into one frame with room for all of it.
 const STACK: usize = 256 * 1024;
 
-/// More than four times as much, so that no session is given a stack in which somebody has shaken
-/// hands: glibc keeps those of ended threads, each with 16 KiB resident, for the next that asks for
-/// as much or for a quarter. It also keeps fewer of the large ones.
+/// More than four times as much as a session's. For glibc keeps the stacks of ended threads, and
+/// gives them to threads that ask for a quarter of their size or more; of one in which somebody has
+/// shaken hands 16 KiB stay resident, and no session is to be given it. Of large stacks it also keeps
+/// fewer.
 const HANDSHAKE_STACK: usize = 5 * STACK;
 
 /// From the listener to a thread for each client.
@@ -39,7 +40,8 @@ impl Server {
         }
     }
 
-    /// Waits for clients, or to be told to end, and takes in one at each listener where they are.
+    /// Waits until there are clients, or the server is to end; takes in one client from each listener
+    /// that has any.
     pub(super) fn take_in<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,

@@ -18,9 +18,6 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 /// How soon one who waits sees that the connection has broken or was closed.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// The shortest wait that the kernel knows; none at all would be for ever.
-const SHORTEST: Duration = Duration::from_millis(1);
-
 /// How a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -200,8 +197,10 @@ impl Connection {
         loop {
             let deadline = *lock(&self.deadline);
             if let Some(deadline) = deadline {
-                let left = deadline.checked_duration_since(Instant::now());
-                let left = left.ok_or(ErrorKind::TimedOut)?.max(SHORTEST);
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ErrorKind::TimedOut.into());
+                }
                 self.stream.socket().set_read_timeout(Some(left))?;
             }
             match act() {

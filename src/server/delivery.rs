@@ -10,7 +10,8 @@ use super::transcript::Transcript;
 /// left hear their last; those who cannot be sent it get nothing more. What was said to all goes into
 /// the transcript.
 ///
-/// MUST be all that a client is sent while it is in the room, or lines could overtake each other.
+/// MUST be all that a client is sent while it is in the room, or lines could overtake each other; but
+/// for `BYE replaced`, behind which nothing comes.
 /// MUST NOT wait for anybody: see [`Connection::send`].
 pub fn deliver(
     room: &mut Room,
@@ -37,7 +38,7 @@ pub fn deliver(
             }
         }
     }
-    for seat in turn.left() {
+    for seat in turn.stopped() {
         if let Some(connection) = connections.remove(&seat) {
             connection.finish("");
         }

@@ -48,7 +48,7 @@ impl Door {
         options: &Options,
     ) -> Result<Admission<'_>, Farewell> {
         let ip = connection.peer().ip();
-        let address = Network::of_one(ip);
+        let address = Network::of_customer(ip);
         let is_banned = options.bans.find(ip, Timestamp::now()).is_some();
         let mut inside = lock(&self.inside);
         let theirs = inside
@@ -79,15 +79,15 @@ impl Door {
     }
 
     /// Lets nobody in any more. The room MUST be closed before: what is queued there comes first.
-    /// Otherwise as [`send_off`](Self::send_off).
+    /// Otherwise as [`see_out`](Self::see_out).
     pub fn close(&self, patience: Duration) {
         lock(&self.inside).closed = true;
-        self.send_off(Farewell::Shutdown, patience, |_| true);
+        self.see_out(Farewell::Shutdown, patience, |_| true);
     }
 
-    /// Those whom it is about and who are not in the room are told to go, and all whom it is about
-    /// get `patience` for it before they are hung up on. The room MUST have sent them off before.
-    pub fn send_off(
+    /// Tells those to go whom it `is_about`, and hangs up on those who have not gone when `patience` is
+    /// over. Whoever is in the room MUST have been sent off there before.
+    pub fn see_out(
         &self,
         farewell: Farewell,
         patience: Duration,

@@ -84,7 +84,7 @@ pub struct Server {
     sessions: Sessions,
     door: Door,
     closing: AtomicBool,
-    /// When a client could not be taken in for the last time.
+    /// When taking in a client last failed.
     failed: Mutex<Option<Instant>>,
 }
 

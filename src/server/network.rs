@@ -19,7 +19,7 @@ pub struct NoNetwork;
 
 impl Network {
     /// What one customer has: an IPv4 address, or an IPv6 /64 (RFC 6177).
-    pub fn of_one(address: IpAddr) -> Self {
+    pub fn of_customer(address: IpAddr) -> Self {
         let bits = if address.to_canonical().is_ipv4() {
             32
         } else {
@@ -56,10 +56,13 @@ impl FromStr for Network {
     type Err = NoNetwork;
 
     /// `address/bits`, whatever stands in the address behind the bits; an address alone is
-    /// [one customer's](Network::of_one).
+    /// [one customer's](Network::of_customer).
     fn from_str(word: &str) -> Result<Self, NoNetwork> {
         let Some((address, bits)) = word.split_once('/') else {
-            return word.parse().map(Network::of_one).map_err(|_| NoNetwork);
+            return word
+                .parse()
+                .map(Network::of_customer)
+                .map_err(|_| NoNetwork);
         };
         let address: IpAddr = address.parse().map_err(|_| NoNetwork)?;
         let bits: u8 = bits.parse().map_err(|_| NoNetwork)?;

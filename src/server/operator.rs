@@ -20,7 +20,7 @@ use crate::net::plain_words;
 use crate::protocol::{Event, Farewell, OperatorCommand, RefusalCode, Text, Username};
 use crate::tls::CROCKFORD;
 
-/// How often a secret may be tried over one connection.
+/// How often a secret may be tried in one session.
 const ATTEMPTS: usize = 5;
 
 /// How many bans are listed, so that they fit whatever a client has not read yet.
@@ -203,7 +203,7 @@ impl Asking<'_> {
             return None;
         }
         let (name, seat, peer) = self.find(whom)?;
-        let network = Network::of_one(peer.ip());
+        let network = Network::of_customer(peer.ip());
         let mut others = self.server.registry.look(|room| room.all_from(network));
         others.retain(|other| *other != name || seat == self.seat.id());
         if others.is_empty() {
@@ -239,7 +239,7 @@ impl Asking<'_> {
     fn see_out(&self, farewell: Farewell, is_about: impl Fn(SocketAddr) -> bool) {
         let me = self.connection.peer();
         let is_about = |peer| peer != me && is_about(peer);
-        self.server.door.send_off(farewell, GRACE, is_about);
+        self.server.door.see_out(farewell, GRACE, is_about);
     }
 
     fn cannot_save(&mut self, error: &std::io::Error) {

@@ -164,8 +164,8 @@ impl Post {
 pub struct Batch {
     /// In the order in which they take effect.
     pub posts: Vec<Post>,
-    /// About how much memory that takes which somebody says or asks for. Who comes and goes is not
-    /// counted: there are only so many.
+    /// About how much memory they take. Those of people who come and go do not count: there are only
+    /// so many.
     pub size: usize,
     /// How much longer it gets where it is heard with stamps.
     stamps: usize,

@@ -9,7 +9,7 @@ use super::post::{Batch, NotSeated, Post, SeatId};
 /// How many bytes may be queued before authors have to wait for them to be taken.
 const LIMIT: usize = 256 * 1024;
 
-/// How many bytes fill one delivery, so that it gets no cheaper by waiting for more.
+/// From so many bytes on, a delivery gets no cheaper by waiting for more.
 const ENOUGH: usize = 44 * 1024;
 
 /// What waits to take effect, in its order.

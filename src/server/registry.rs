@@ -21,7 +21,7 @@ use crate::protocol::{Token, Username};
 /// `HashMap<Username, TcpStream>` would hold, for people who can change their names and come back.
 #[derive(Clone)]
 pub struct Registry {
-    /// Locked by one deliverer at a time, for as long as its sends take.
+    /// Locked by whoever delivers, for as long as that takes, and by whoever looks.
     seats: Arc<Mutex<Seats>>,
     queue: Arc<Queue>,
     seats_given: Arc<AtomicU64>,
@@ -101,7 +101,7 @@ impl Registry {
             resumption,
         };
         self.request(post.into(), Some((id, connection.clone())))?;
-        seat.fill();
+        seat.resume();
         Ok(())
     }
 

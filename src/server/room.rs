@@ -19,8 +19,8 @@ mod who;
 #[cfg(test)]
 mod tests;
 
-/// Who is here, and what follows from what happens. Takes posts, and has letters for people until
-/// they are delivered. A pure value: no sockets, no threads, no clock.
+/// Who is here, and what follows from what happens. Takes posts, and keeps what each is to hear until
+/// it is delivered. It knows no socket, no thread and no clock.
 #[derive(Default)]
 pub struct Room {
     rules: Rules,
@@ -250,7 +250,7 @@ impl Room {
         self.release(seat);
         let person = self.people.remove(&seat)?;
         self.sessions -= usize::from(seat.has_session);
-        self.turn.leave(seat);
+        self.turn.stop(seat);
         Some(person)
     }
 }

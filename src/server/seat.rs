@@ -47,8 +47,8 @@ impl Seat {
         Ok(())
     }
 
-    /// Gives it back, though it may be filled again. To be asked before is whether its owner is an
-    /// operator: so they stay one.
+    /// Gives it back, until its session may go on in it. Notes before whether its owner is an operator,
+    /// so that they are one then.
     pub fn give_back(&mut self) {
         if self.given_back.is_none() {
             let id = self.id;
@@ -64,8 +64,8 @@ impl Seat {
         self.given_back
     }
 
-    /// Says that it is filled again.
-    pub fn fill(&mut self) {
+    /// Takes note that its session goes on in it.
+    pub fn resume(&mut self) {
         self.given_back = None;
         self.reason = LeaveReason::Lost;
     }

@@ -54,8 +54,8 @@ struct Entry {
 
 /// Who has a session. Always somebody, and never two: so nothing of it is lost or done twice.
 enum Place {
-    /// In the hands of a thread: of the one that serves this connection, or, without one, of the one
-    /// that is giving its seat back.
+    /// In the hands of a thread, which serves it over this connection or gives its seat back. `None`
+    /// once the connection is gone.
     Busy(Option<Arc<Connection>>),
     /// Here, and its seat is kept until then.
     Held {
@@ -106,7 +106,7 @@ impl Sessions {
         Ok(token)
     }
 
-    /// How long whoever wants to resume this has to wait first.
+    /// Reserves the next moment in which this may be resumed; returns how long it is until then.
     pub fn pace(&self, token: Token) -> Duration {
         let now = Instant::now();
         let mut table = lock(&self.table);
@@ -168,7 +168,7 @@ impl Sessions {
         let held = table.values().filter(is_held);
         let held: Vec<IpAddr> = held.map(|entry| entry.peer.ip()).collect();
         if let Some(entry) = table.get_mut(&token) {
-            let address = Network::of_one(entry.peer.ip());
+            let address = Network::of_customer(entry.peer.ip());
             let theirs = held.iter().filter(|&&other| address.contains(other));
             let has_room = held.len() < MOST_HELD && theirs.count() < MOST_HELD_OF_ONE;
             if entry.is_wanted || has_room && !self.hold.is_zero() {

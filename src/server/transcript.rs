@@ -54,7 +54,7 @@ struct Queue {
 #[derive(Default)]
 struct Waiting {
     lines: String,
-    /// Since the writer kept up for the last time, some were dropped.
+    /// Whether some were dropped since the writer last kept up.
     is_dropping: bool,
     is_closed: bool,
 }

@@ -14,7 +14,7 @@ impl Room {
         if let Some(person) = self.people.get_mut(&seat) {
             let gone = person.gone.get_or_insert(unread_since);
             *gone = unread_since.min(*gone);
-            self.turn.leave(seat);
+            self.turn.stop(seat);
         }
     }
 
@@ -73,7 +73,7 @@ impl Room {
         if !unread.is_empty() {
             person.warned = self.now;
             let stamp = self.stamp();
-            self.warn(&unread, &text, stamp);
+            self.notify(&unread, &text, stamp);
         }
     }
 
@@ -94,12 +94,12 @@ impl Room {
         let text = format!("{name} is gone, and may not have read what you last wrote privately");
         let authors = self.backlog.authors_to(seat, gone);
         // Whoever has heard of the end has heard this.
-        self.warn(&authors, &text, self.last);
+        self.notify(&authors, &text, self.last);
     }
 
-    /// Tells each of them. Whoever is away, or whose connection is dead already though nobody knows, is
-    /// told on coming back from before this stamp.
-    fn warn(&mut self, authors: &[SeatId], text: &str, stamp: Stamp) {
+    /// Tells each of them; and again when they come back from before this stamp, for then they were
+    /// away, or their connection was dead though nobody knew.
+    fn notify(&mut self, authors: &[SeatId], text: &str, stamp: Stamp) {
         let notice = line(&Event::Info(Text::new(text)));
         for &author in authors {
             self.answer(author, &notice);

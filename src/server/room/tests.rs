@@ -131,7 +131,7 @@ fn deliver(room: &mut Room, open: &mut Heard, closed: &mut Heard) {
             *heard += turn.heard_by(*seat, &mut String::new());
         }
     }
-    for seat in turn.left() {
+    for seat in turn.stopped() {
         closed.extend(open.remove_entry(&seat));
     }
     room.end_turn();

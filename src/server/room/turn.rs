@@ -97,8 +97,8 @@ impl Turn {
         self.spare(seat, 0);
     }
 
-    /// Somebody hears what was said to all until now.
-    pub fn leave(&mut self, seat: SeatId) {
+    /// Somebody hears what was said to all until now, and nothing after.
+    pub fn stop(&mut self, seat: SeatId) {
         let now = self.heard(seat);
         self.change(seat, now..usize::MAX, 0..0);
     }
@@ -164,8 +164,8 @@ impl Turn {
         self.public.is_empty().then(|| each.map(|own| own[0].seat))
     }
 
-    /// Who has left in this turn.
-    pub fn left(&self) -> impl Iterator<Item = SeatId> {
+    /// Who hears nothing after this turn.
+    pub fn stopped(&self) -> impl Iterator<Item = SeatId> {
         let ends = |change: &&Change| change.public.end == usize::MAX;
         self.changes.iter().filter(ends).map(|change| change.seat)
     }

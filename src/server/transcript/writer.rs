@@ -80,7 +80,8 @@ impl Writer {
             let missing = self.lines.lines().count();
             warn!("the last {missing} lines are missing from the transcript");
         }
-        // Closing it would not do while a child that was just forked has it open as well.
+        // To close it would not do where the program also starts children, as tests do: for a moment
+        // one of them may have it open as well.
         let _ = self.lock.unlock();
     }
 

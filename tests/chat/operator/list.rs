@@ -237,7 +237,7 @@ fn a_ban_is_read_as_it_is_written() {
     let bans = (any::<IpAddr>(), 0..=32_u8, end, any::<String>());
     fuzz(512, bans, |(address, bits, seconds, said)| {
         let network = format!("{address}/{bits}").parse();
-        let network = network.unwrap_or(Network::of_one(address));
+        let network = network.unwrap_or(Network::of_customer(address));
         let until = seconds.map(|seconds| Timestamp::from_second(seconds).unwrap());
         let ban = Ban::new(network, until, &said);
         let line = ban.to_string();

@@ -69,7 +69,7 @@ fn no_bits_are_everybody_of_one_family() {
 
 #[test]
 fn an_ipv6_network_counts_as_one_address_and_a_mapped_ipv4_as_itself() {
-    let one = |ip: &str| Network::of_one(ip.parse().unwrap());
+    let one = |ip: &str| Network::of_customer(ip.parse().unwrap());
     assert_eq!(one("2001:db8::1"), one("2001:db8::2"));
     assert_eq!(one("2001:db8::1"), network("2001:db8::7"));
     assert_ne!(one("2001:db8::1"), one("2001:db8:0:1::1"));
