@@ -9,6 +9,7 @@ use nix::unistd;
 
 use super::session::{LAST_WORDS, Session};
 use super::terminal::Terminal;
+use super::tty::open_anew;
 
 /// Where lines go.
 #[derive(Clone)]
@@ -80,9 +81,11 @@ impl Screen {
 
 /// Writes all of `text`, and waits as long as `stream` takes nothing; but not once the session ends.
 fn write(session: &Session, stream: &impl AsFd, text: &str) -> io::Result<()> {
+    let terminal = open_anew(stream).ok();
+    let stream = terminal.as_ref().map_or(stream.as_fd(), AsFd::as_fd);
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        session.wait_to_write(stream, LAST_WORDS)?;
+        session.wait_to_write(&stream, LAST_WORDS)?;
         // So much a pipe that takes anything takes without waiting (pipe(7)).
         match unistd::write(stream, &rest[..rest.len().min(PIPE_BUF)]) {
             Ok(length) => rest = &rest[length..],

@@ -1,6 +1,7 @@
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
@@ -24,6 +25,15 @@ pub fn can_move_its_cursor() -> bool {
     !IMMOBILE.contains(&term.as_str())
 }
 
+/// The terminal that `stream` goes to, opened anew to be read and written without waiting. Fails where
+/// it goes to none.
+pub fn open_anew(stream: impl AsFd) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let options = options.custom_flags(O_NONBLOCK | O_NOCTTY);
+    options.open(ttyname(stream)?)
+}
+
 /// The terminal's two ends, and its settings.
 pub struct Tty {
     /// Read and written without waiting, so that no terminal that stands still holds anybody.
@@ -38,11 +48,7 @@ impl Tty {
     /// The terminal of standard output, and the keys that are pressed there. Fails where it cannot be
     /// opened anew.
     pub fn open(session: &Arc<Session>) -> io::Result<(Tty, File)> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        let file = options
-            .custom_flags(O_NONBLOCK | O_NOCTTY)
-            .open(ttyname(io::stdout())?)?;
+        let file = open_anew(io::stdout())?;
         let keys = file.try_clone()?;
         let tty = Tty {
             settings: tcgetattr(&file)?,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Impostor, client_of};
 use crate::support::terminal::{Terminal, XTERM};
-use crate::support::{Dice, Peer, Server, behind, is_asleep, wait_until};
+use crate::support::{Dice, Peer, Server, behind, wait_until, wait_until_asleep};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vt100::Screen;
@@ -367,11 +367,7 @@ fn a_terminal_that_stands_still_holds_no_end_up() {
     let line = "x".repeat(1_000);
     (0..200).for_each(|_| bruno.send(&line));
     // The editor writes until nothing fits any more, and then does nothing at all.
-    let mut still = 0;
-    wait_until("it stands still", || {
-        still = if is_asleep(client.id()) { still + 1 } else { 0 };
-        still > 20
-    });
+    wait_until_asleep(client.id());
     kill(Pid::from_raw(client.id() as i32), Signal::SIGTERM).unwrap();
     bruno.expect("LEAVE ana quit");
     wait_until("it has ended", || client.try_wait().unwrap().is_some());

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::{client_for, expect_claim, let_back, let_in, stamp};
 use crate::support::client::Impostor;
-use crate::support::{Peer, Process, is_asleep, wait_until};
+use crate::support::{Peer, Process, wait_until, wait_until_asleep};
 use nix::sys::signal::Signal;
 
 /// `ana` in the room, from a pipe.
@@ -174,15 +174,7 @@ fn a_pipe_that_is_held_back_goes_on_when_there_is_no_session_any_more() {
         (0..lines).for_each(|_| writeln!(stdin, "{theirs}").unwrap());
     });
     (0..kept).for_each(|_| peer.expect(&text));
-    let mut still = 0;
-    wait_until("it waits", || {
-        still = if is_asleep(process.pid()) {
-            still + 1
-        } else {
-            0
-        };
-        still > 20
-    });
+    wait_until_asleep(process.pid());
     peer.send("MSG bruno where is everybody?");
     (kept..lines).for_each(|_| peer.expect(&text));
     writing.join().unwrap();

@@ -56,10 +56,19 @@ pub fn proc_status(pid: u32, field: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Whether a process waits for something, as far as its first thread tells.
-pub fn is_asleep(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    status.contains("State:\tS")
+/// Waits until each thread of a process has waited for something for a while.
+#[track_caller]
+pub fn wait_until_asleep(pid: u32) {
+    let mut still = 0;
+    wait_until("it stands still", || {
+        let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let is_asleep = threads.all(|thread| {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status"));
+            status.is_ok_and(|status| status.contains("State:\tS"))
+        });
+        still = if is_asleep { still + 1 } else { 0 };
+        still > 20
+    });
 }
 
 /// How long a process has kept a processor busy.
