@@ -22,6 +22,8 @@ impl Session {
             lines,
         } = client;
         let mut batch = Batch::default();
+        // However long the last of the lines will have to wait.
+        let read_in = server.registry.turn();
         let mut now = Instant::now();
         if self.silent_since + self.bucket.time_to_fill() <= now {
             // A flood is over; the next is another.
@@ -58,7 +60,7 @@ impl Session {
                 Err(bad) => Err(refuse_line(bad)),
             };
             let before = batch.size;
-            if !self.act(server, connection, command, &mut batch) {
+            if !self.act(server, connection, command, read_in, &mut batch) {
                 break false;
             }
             self.lines += 1;
@@ -77,6 +79,7 @@ impl Session {
         server: &Server,
         connection: &Connection,
         command: Result<Option<Command>, Event<'static>>,
+        read_in: u64,
         batch: &mut Batch,
     ) -> bool {
         let (me, name) = (self.seat.id(), self.seat.name());
@@ -89,7 +92,7 @@ impl Session {
                 batch.public(me, &Event::Action(name.clone(), text));
             }
             Ok(Some(Command::Private { to, text })) => match find(&mut self.addressee, to) {
-                Some(to) => batch.private(me, to, text),
+                Some(to) => batch.private(me, to, text, read_in),
                 None => batch.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
             },
             Ok(Some(Command::Who)) => batch.who(me),

@@ -112,11 +112,13 @@ pub enum Post {
     },
     /// Whole lines to everyone but their author.
     Public { from: SeatId, lines: String },
-    /// A private text, with a receipt to its author.
+    /// A private text, with a receipt to its author, read in this turn: whoever has taken the name
+    /// since is somebody else than who is meant.
     Private {
         from: SeatId,
         to: Username,
         text: Text<'static>,
+        read_in: u64,
     },
     /// Whole lines to one person alone.
     Answer { to: SeatId, lines: String },
@@ -191,10 +193,15 @@ impl Batch {
         }
     }
 
-    /// Adds a private text.
-    pub fn private(&mut self, from: SeatId, to: Username, text: Text) {
+    /// Adds a private text that was read in this turn.
+    pub fn private(&mut self, from: SeatId, to: Username, text: Text, read_in: u64) {
         let text = text.into_owned();
-        self.add(Post::Private { from, to, text });
+        self.add(Post::Private {
+            from,
+            to,
+            text,
+            read_in,
+        });
     }
 
     /// Adds a line to one person alone.

@@ -36,6 +36,8 @@ pub struct Room {
     /// How many people read stamps.
     sessions: usize,
     turn: Turn,
+    /// Which it is, counted from 0.
+    turn_number: u64,
     /// Where in the turn the answer to `/quem` stands, while it is true.
     users: Option<Range<usize>>,
     /// Where in the turn the history stands, while it is all of it.
@@ -57,6 +59,8 @@ pub struct Rules {
 
 struct Person {
     name: Username,
+    /// In which turn they took it.
+    named_in: u64,
     /// Where they are connected, and since when they are here.
     peer: SocketAddr,
     since: Timestamp,
@@ -98,9 +102,15 @@ impl Room {
         &self.turn
     }
 
+    /// Which turn is to be delivered next.
+    pub fn turn_number(&self) -> u64 {
+        self.turn_number
+    }
+
     /// Forgets what was delivered.
     pub fn end_turn(&mut self) {
         self.turn.clear();
+        self.turn_number += 1;
         self.users = None;
         self.history = None;
     }
@@ -137,7 +147,12 @@ impl Room {
             } => return self.resume(seat, newcomer, given_back, resumption),
             Post::Rename { seat, name } => return self.rename(seat, name),
             Post::Public { from, lines } => self.say(from, &lines),
-            Post::Private { from, to, text } => self.private(from, &to, text),
+            Post::Private {
+                from,
+                to,
+                text,
+                read_in,
+            } => self.private(from, &to, text, read_in),
             Post::Answer { to, lines } => self.answer(to, &lines),
             Post::Who { asked_by } => self.list(asked_by),
             Post::SendOff { whom, last } => self.send_off(whom, &last),
@@ -176,6 +191,7 @@ impl Room {
         self.sessions += usize::from(seat.has_session);
         let person = Person {
             name,
+            named_in: self.turn_number,
             peer,
             since,
             gone: None,
@@ -197,9 +213,13 @@ impl Room {
         }
         self.claim(seat, &new)?;
         info!("{old} is now {new}");
-        self.people
-            .entry(seat)
-            .and_modify(|person| person.name = new);
+        let now = self.turn_number;
+        self.people.entry(seat).and_modify(|person| {
+            if person.name != new {
+                person.named_in = now;
+            }
+            person.name = new;
+        });
         self.tell_all(&event, Audience::All);
         Ok(())
     }

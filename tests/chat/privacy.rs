@@ -197,3 +197,66 @@ fn through_the_client_nothing_private_is_ever_said_to_all() {
         Ok(())
     });
 }
+
+/// `kim` writes 20 private lines to `ana` at once, of which the server takes one after the other; after
+/// the first, `leave` lets somebody else have her name, and returns them.
+#[track_caller]
+fn write_while(leave: impl FnOnce(&Server, Peer, Peer) -> Peer) {
+    let server = Server::start(&["--rate", "10", "--burst", "1"]);
+    let (mut kim, mut ana) = (server.join("kim"), server.join("ana"));
+    let zed = server.join("zed");
+    let lines: String = (0..20)
+        .map(|n| format!("/msg ana my pin is {n}\n"))
+        .collect();
+    kim.send_bytes(lines.as_bytes());
+    ana.wait_for("PRIV kim ana my pin is 0");
+    let mut stranger = leave(&server, ana, zed);
+    kim.wait_for("PRIV kim ana my pin is 0");
+    kim.wait_for("ERR no-such-user ana");
+    kim.send("that was all");
+    let heard = stranger.wait_for("MSG kim that was all");
+    let private: Vec<_> = heard.iter().filter(|line| line.contains("pin")).collect();
+    assert_eq!(private, [""; 0], "(left: came)");
+    // What is written from now on is meant for them.
+    kim.send("/msg ana hello");
+    stranger.wait_for("PRIV kim ana hello");
+}
+
+#[test]
+fn private_lines_that_wait_go_to_no_newcomer_of_that_name() {
+    write_while(|server, ana, _zed| {
+        ana.quit();
+        server.join("ana")
+    });
+}
+
+#[test]
+fn private_lines_that_wait_go_to_nobody_who_takes_that_name() {
+    write_while(|_server, ana, mut zed| {
+        ana.quit();
+        zed.send("/nome ana");
+        zed.wait_for("NICK zed ana");
+        zed
+    });
+}
+
+#[test]
+fn private_lines_that_wait_go_to_whoever_only_writes_the_name_in_another_way() {
+    let server = Server::start(&["--rate", "10", "--burst", "1"]);
+    let (mut kim, mut ana) = (server.join("kim"), server.join("ana"));
+    let lines: String = (0..10).map(|n| format!("/msg ana line {n}\n")).collect();
+    kim.send_bytes(lines.as_bytes());
+    ana.wait_for("PRIV kim ana line 0");
+    ana.send("/nome Ana");
+    ana.wait_for("NICK ana Ana");
+    ana.wait_for("PRIV kim Ana line 9");
+}
+
+#[test]
+fn whoever_takes_another_name_can_write_to_it_in_the_same_breath() {
+    let server = Server::start(&[]);
+    let mut kim = server.join("kim");
+    kim.send_bytes(b"/nome kai\n/msg kai a note\n");
+    kim.expect("NICK kim kai");
+    kim.expect("PRIV kai kai a note");
+}

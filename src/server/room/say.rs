@@ -5,13 +5,16 @@ use crate::server::post::{SeatId, line};
 
 /// What people are told, now and, by the backlog, later.
 impl Room {
-    pub(super) fn private(&mut self, from: SeatId, to: &Username, text: Text) {
+    /// To whoever has had the name since before the line was read; else to nobody.
+    pub(super) fn private(&mut self, from: SeatId, to: &Username, text: Text, read_in: u64) {
         let Some(author) = self.people.get(&from) else {
             return;
         };
         let addressee = self.names.get(to).map(|seat| (*seat, &self.people[seat]));
         let reads = |(seat, person): &(SeatId, &Person)| person.gone.is_none() || seat.has_session;
-        let Some((to, addressee)) = addressee.filter(reads) else {
+        let is_meant =
+            |(seat, person): &(SeatId, &Person)| person.named_in <= read_in || *seat == from;
+        let Some((to, addressee)) = addressee.filter(reads).filter(is_meant) else {
             let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
             return self.answer(from, &line(&refusal));
         };
