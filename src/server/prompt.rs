@@ -123,15 +123,15 @@ impl<'a, 'c> Prompt<'a, 'c> {
     fn join(&self, name: Username) -> Result<Result<Box<Session>, Event<'static>>, NotIn> {
         let (server, connection) = (self.client.server, self.client.connection);
         let id = server.registry.new_seat(self.wants_session);
-        let token = match self.wants_session {
+        let (token, opened) = match self.wants_session {
             true => {
-                let opened = server.sessions.open(id, connection);
-                Some(opened.map_err(|_| NotIn::Gone)?)
+                let token = server.sessions.open(id, connection);
+                // Before anybody hears of it, so that nothing said meanwhile is lost on coming back.
+                let opened = server.registry.look(|room| room.last());
+                (Some(token.map_err(|_| NotIn::Gone)?), opened)
             }
-            false => None,
+            false => (None, Stamp::EPOCH),
         };
-        // Before anybody hears of it, so that nothing said meanwhile is lost on coming back.
-        let opened = server.registry.look(|room| room.last());
         let joined = server.registry.join(id, name.clone(), connection, token);
         if joined.is_err() && token.is_some() {
             server.sessions.end(|seat, _| seat == id);
