@@ -49,20 +49,21 @@ pub fn complete(line: &mut Line, session: &Session) -> Vec<String> {
     names
 }
 
-/// Makes `/msg NAME ` of the `/r ` the line begins with, so that one sees whom one writes to, and
-/// whoever writes meanwhile changes nothing.
+/// Makes `/msg NAME ` of the `/r ` the line begins with, so that one sees whom one writes to.
+///
+/// MUST be done with the key that makes the line begin with it, and with no later one: then whoever
+/// writes meanwhile changes nothing.
 pub fn address_reply(line: &mut Line, session: &Session) {
-    let text = line.text();
-    let Some((command, _)) = text.trim_start().split_once(' ') else {
-        return;
-    };
-    let end = text.len() - text.trim_start().len() + command.len() + 1;
-    let kind = CommandSpec::find(command).map(|spec| spec.kind);
-    if kind != Some(CommandKind::Client(ClientKind::Reply)) || line.is_pasting() {
-        return;
-    }
     let correspondent = session.lock().correspondent.clone();
-    if let Some(name) = correspondent {
+    if let (Some(end), Some(name)) = (reply_in(line.text()), correspondent) {
         line.replace(0..end, &format!("/msg {name} "));
     }
+}
+
+/// Where what is answered begins in `typed`, behind its `/r `, if it has one.
+pub fn reply_in(typed: &str) -> Option<usize> {
+    let (command, text) = typed.trim_start().split_once(' ')?;
+    let kind = CommandSpec::find(command)?.kind;
+    let is_reply = kind == CommandKind::Client(ClientKind::Reply);
+    is_reply.then_some(typed.len() - text.len())
 }

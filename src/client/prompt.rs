@@ -8,7 +8,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGCONT, SIGWINCH};
 use signal_hook::low_level::pipe;
 
-use super::completion::{address_reply, complete};
+use super::completion::{address_reply, complete, reply_in};
 use super::keys::{Key, Keys};
 use super::lang::Lang;
 use super::line::Asked;
@@ -33,6 +33,8 @@ pub struct Editor {
     keys: Keys,
     /// Can be read when the terminal has another size, or the program goes on after a stop.
     changed: UnixStream,
+    /// The line began with `/r ` before the last key, or before the paste that goes on.
+    was_reply: bool,
 }
 
 impl Prompt {
@@ -52,6 +54,7 @@ impl Prompt {
             input,
             keys: Keys::default(),
             changed,
+            was_reply: false,
         });
         Ok((Prompt::Editor(editor), screen))
     }
@@ -137,9 +140,11 @@ impl Editor {
                 is_changed = true;
                 terminal.choices.clear();
             }
+            if !terminal.line.is_pasting() {
+                self.was_reply = reply_in(terminal.line.text()).is_some();
+            }
             match terminal.line.press(key) {
-                Asked::Nothing if key == Key::Ctrl('_') => {}
-                Asked::Nothing => address_reply(&mut terminal.line, session),
+                Asked::Nothing => {}
                 // It stays on the screen until it is shown otherwise, in one write.
                 Asked::Take(typed) => return Some(typed),
                 Asked::Suspend => terminal.suspend(),
@@ -148,6 +153,10 @@ impl Editor {
                     terminal.refresh_at(Some(column));
                 }
                 Asked::Complete => terminal.choices = complete(&mut terminal.line, session),
+            }
+            let is_undo = key == Key::Ctrl('_');
+            if !terminal.line.is_pasting() && !self.was_reply && !is_undo {
+                address_reply(&mut terminal.line, session);
             }
         }
         if is_changed {

@@ -281,6 +281,25 @@ fn an_answer_to_nobody_goes_to_nobody_also_if_somebody_writes_before_it_is_sent(
 }
 
 #[test]
+fn an_answer_to_nobody_is_not_turned_to_whoever_writes_while_it_is_typed() {
+    let (typed, pasted) = ("/r the ke", &format!("{PASTE}/r the ke{PASTE_END}"));
+    let paste = &format!("{PASTE}y{PASTE_END}");
+    for (begun, more) in [(typed, "y"), (pasted, "y"), (typed, paste), (typed, "y\t")] {
+        let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+        terminal.press(begun);
+        terminal.wait_for_input("/r the ke");
+        bruno.send("/msg ana hi");
+        terminal.wait_for("[bruno -> ana] hi");
+        terminal.press(more);
+        terminal.wait_for_input("/r the key");
+        terminal.press("\r");
+        terminal.wait_for("Nobody here has written to you privately");
+        bruno.expect("PRIV bruno ana hi");
+        assert_eq!(bruno.sync(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_paste_waits_for_enter_and_says_how_many_lines_it_has() {
     let (terminal, mut peer) = ana_alone();
     terminal.press(&format!("{PASTE}one\r\ntwo\nthree{PASTE_END}"));
