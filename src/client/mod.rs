@@ -3,7 +3,7 @@
 //! | room | what it does |
 //! | --- | --- |
 //! | `connect`, `trust`, `link`, `flood` | reach the server, know it again, and alone speak to it |
-//! | `seat`, `outbox`, `comeback` | what outlives a connection, and how to come back to it |
+//! | `seat`, `outbox`, `gone`, `comeback` | what outlives a connection, and how to come back to it |
 //! | `session`, `known`, `ending` | what the threads share: what is known of the room, and how it ends |
 //! | `receiver`, `render`, `layout` | the receiver thread, and the lines it shows |
 //! | `talk`, `introduction`, `password`, [`typed`], `completion` | the stdin loop, and what it makes of what is typed |
@@ -18,6 +18,7 @@ mod connect;
 mod draft;
 mod ending;
 mod flood;
+mod gone;
 mod history;
 mod introduction;
 pub mod keys;

@@ -102,20 +102,18 @@ impl Outbox {
         self.tried += usize::from(self.tried > 0);
     }
 
-    /// Takes out and returns the lines that `is_meant` picks. None MUST be on its way.
+    /// Takes out and returns those lines not sent over this connection that `is_meant` picks.
     pub fn withhold(&mut self, is_meant: impl Fn(&Line) -> bool) -> Vec<Line> {
-        let (tried, counted) = (self.tried, self.counted);
-        let (mut withheld, mut tried_and_kept) = (Vec::new(), 0);
-        for (place, line) in self.take().into_iter().enumerate() {
+        let (mut withheld, tried) = (Vec::new(), self.tried);
+        for (place, line) in (self.sent..).zip(self.lines.split_off(self.sent)) {
             if is_meant(&line) {
+                self.tried -= usize::from(place < tried);
+                self.bytes -= line.bytes();
                 withheld.push(line);
             } else {
-                tried_and_kept += usize::from(place < tried);
-                self.bytes += line.bytes();
                 self.lines.push_back(line);
             }
         }
-        (self.counted, self.tried) = (counted, tried_and_kept);
         withheld
     }
 

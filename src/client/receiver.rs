@@ -92,13 +92,6 @@ impl Receiver {
                 }
                 session.learn(&event);
                 match &event {
-                    Event::Got(_) => {
-                        let withheld = link.seat(|seat| mem::take(&mut seat.withheld));
-                        if let Some(lines) = withheld.filter(|lines| !lines.is_empty()) {
-                            self.show(&mem::take(&mut batch));
-                            self.give_back(&lines, |count| painter.lang.withheld(count));
-                        }
-                    }
                     Event::Goodbye(farewell) => {
                         let _ = screen.show(&batch);
                         return Ending::Dismissed(*farewell);
@@ -114,6 +107,11 @@ impl Receiver {
                     }
                     _ if is_hidden => {}
                     event => batch += &painter.paint(event, stamp),
+                }
+                let withheld = link.seat(|seat| mem::take(&mut seat.withheld));
+                if let Some(lines) = withheld.filter(|lines| !lines.is_empty()) {
+                    self.show(&mem::take(&mut batch));
+                    self.give_back(&lines, |count| painter.lang.withheld(count));
                 }
                 if let Event::Missed(_) = event {
                     self.ask_who_is_here();

@@ -1,12 +1,10 @@
 use std::mem;
 use std::time::{Duration, SystemTime};
 
+use super::gone::Gone;
 use super::outbox::{Line, Outbox};
-use super::typed::addressee;
+use super::typed::person_in;
 use crate::protocol::{Event, Stamp, Token, Username};
-
-/// How many names that were left are remembered one by one.
-const MOST_GONE: usize = 4096;
 
 /// How long a line that was typed may wait for a connection. An older one is given back to whoever
 /// typed it: what it answers is long past.
@@ -25,12 +23,11 @@ pub struct Seat {
     pub is_typed: bool,
     /// The last stamp that has come.
     seen: Stamp,
-    /// The names that somebody has given up since the outbox was empty, and whether there may be more.
-    gone: Vec<Username>,
-    has_missed: bool,
+    /// Since the outbox was empty.
+    gone: Gone,
     /// Nothing that was sent over this connection has been counted: what was missed may still come.
     is_catching_up: bool,
-    /// Private lines that were kept from whoever may have taken the name of whom they are for.
+    /// Lines that were kept from whoever may have taken the name of whom they are for.
     pub withheld: Vec<Line>,
 }
 
@@ -77,8 +74,7 @@ impl Seat {
             password: None,
             is_typed,
             seen: Stamp::EPOCH,
-            gone: Vec::new(),
-            has_missed: false,
+            gone: Gone::default(),
             is_catching_up: false,
             withheld: Vec::new(),
         }
@@ -87,22 +83,24 @@ impl Seat {
     /// Takes in what the server says. `false` for what it has said before the connection broke.
     pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> bool {
         if self.outbox.is_empty() {
-            (self.gone, self.has_missed) = Default::default();
+            self.gone = Gone::default();
         }
+        self.gone.heed(event);
         match event {
             Event::Welcome(..) => self.place = Place::Room,
             Event::Got(counted) => {
                 self.outbox.count(*counted);
                 if self.is_catching_up && self.outbox.is_at_rest() {
                     self.is_catching_up = false;
-                    self.withhold();
+                    let gone = mem::take(&mut self.gone);
+                    self.withhold(&gone);
                 }
             }
-            Event::Missed(_) => self.has_missed = true,
-            Event::Leave(name, _) | Event::Renamed(name, _) if self.gone.len() < MOST_GONE => {
-                self.gone.push(name.clone());
+            Event::Leave(..) | Event::Renamed(..) if !self.is_catching_up => {
+                let mut gone = Gone::default();
+                gone.heed(event);
+                self.withhold(&gone);
             }
-            Event::Leave(..) | Event::Renamed(..) => self.has_missed = true,
             Event::Session(token, _) => {
                 self.claim = Claim::Session(*token);
                 // In a new session the clock may have been set back.
@@ -159,11 +157,11 @@ impl Seat {
         self.outbox.withhold(|line| line.typed < oldest)
     }
 
-    /// The next line to be sent. A private one MUST wait until all that was missed has come, by which
+    /// The next line to be sent. One for one person alone MUST wait until all that was missed has come, by which
     /// it may be withheld: until what is on its way is counted, or a blank line where nothing is.
     pub fn send_next(&mut self) -> Option<&str> {
-        let is_private = |line: &Line| addressee(&line.text).is_some();
-        if self.is_catching_up && self.outbox.next().is_some_and(is_private) {
+        let is_for_one = |line: &Line| person_in(&line.text).is_some();
+        if self.is_catching_up && self.outbox.next().is_some_and(is_for_one) {
             if !self.outbox.is_at_rest() {
                 return None;
             }
@@ -173,26 +171,21 @@ impl Seat {
         self.outbox.send_next(counts)
     }
 
-    /// Keeps private lines from whoever may have taken the name of whom they are for.
-    fn withhold(&mut self) {
-        let (gone, has_missed) = (mem::take(&mut self.gone), mem::take(&mut self.has_missed));
-        let may_be_another = |line: &Line| {
-            addressee(&line.text).is_some_and(|to| {
-                has_missed || to.parse().is_ok_and(|to: Username| gone.contains(&to))
-            })
-        };
-        self.withheld.extend(self.outbox.withhold(may_be_another));
+    /// Keeps lines for one person from whoever may have taken a name that is `gone`.
+    fn withhold(&mut self, gone: &Gone) {
+        let withheld = self.outbox.withhold(|line| gone.concerns(&line.text));
+        self.withheld.extend(withheld);
     }
 
     /// Takes another seat, in a session that knows nothing of what was said before. Returns what was
-    /// sent, said or not; and what was never sent and will not be, because it is too old, or private and
-    /// the name may be somebody else's by now.
+    /// sent, said or not; and what was never sent and will not be, because it is too old, or for one
+    /// person and the name may be somebody else's by now.
     pub fn begin_anew(&mut self) -> (Vec<Line>, Vec<Line>) {
         self.place = Place::Room;
         let oldest = self.oldest();
         let (uncertain, unsent) = self.outbox.empty();
         self.is_catching_up = false;
-        let is_good = |line: &Line| line.typed >= oldest && addressee(&line.text).is_none();
+        let is_good = |line: &Line| line.typed >= oldest && person_in(&line.text).is_none();
         let (good, withheld) = unsent.into_iter().partition(is_good);
         let good: Vec<Line> = good;
         for line in good {

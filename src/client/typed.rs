@@ -1,7 +1,8 @@
 //! What was typed, and what of it is sent.
 
 use crate::protocol::{
-    ClientCommand, Command, CommandKind, CommandSpec, LINE_LIMIT, OperatorKind, Text, visible_start,
+    ClientCommand, Command, CommandKind, CommandSpec, LINE_LIMIT, OperatorCommand, OperatorKind,
+    Text, Username, visible_start,
 };
 
 /// Why a line cannot be sent.
@@ -65,11 +66,25 @@ pub fn lines_of(typed: &str) -> Result<Vec<String>, Refused> {
 }
 
 /// For whom alone a line is, as typed, if it is private.
-pub fn addressee(line: &str) -> Option<&str> {
+fn addressee(line: &str) -> Option<&str> {
     match Command::parse(line) {
         Ok(Some(Command::Private { to, .. })) => Some(to),
         _ => None,
     }
+}
+
+/// Whom alone a line is for, or is to be done something with.
+pub fn person_in(line: &str) -> Option<Username> {
+    let name = match Command::parse(line) {
+        Ok(Some(Command::Private { to, .. })) => to,
+        Ok(Some(Command::Operator { command, .. })) => match command {
+            OperatorCommand::Kick { name, .. } => name,
+            OperatorCommand::Ban { whom, .. } => whom,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    name.parse().ok()
 }
 
 /// Whether a line is said as it is.

@@ -4,6 +4,7 @@
 mod cable;
 mod for_real;
 mod from_a_pipe;
+mod strangers;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
