@@ -109,6 +109,8 @@ impl Line {
             Key::WordRight | Key::Alt('f') => self.typed.go(self.typed.word_right()),
             Key::Home | Key::Ctrl('A') => self.typed.go(0),
             Key::End | Key::Ctrl('E') => self.typed.go(end),
+            // A line said before is no password, and what is searched for is shown.
+            Key::Up | Key::Down | Key::Ctrl('P' | 'N' | 'R') if self.is_hidden => {}
             Key::Up | Key::Ctrl('P') => self.recall(true),
             Key::Down | Key::Ctrl('N') => self.recall(false),
             Key::Backspace => self.delete(left..at, change),

@@ -88,6 +88,25 @@ fn undo_comes_back_to_the_beginning() {
 }
 
 #[test]
+fn no_line_of_the_history_comes_where_the_line_is_hidden() {
+    let mut line = Line::default();
+    line.remember("said before");
+    line.is_hidden = true;
+    let keys = [
+        Key::Up,
+        Key::Ctrl('P'),
+        Key::Down,
+        Key::Ctrl('N'),
+        Key::Ctrl('R'),
+        Key::Char('s'),
+    ];
+    for key in keys {
+        line.press(key);
+    }
+    assert_eq!(line.text(), "s");
+}
+
+#[test]
 fn what_is_typed_is_what_is_sent() {
     let text = prop::collection::vec(character(), 0..80);
     fuzz(200, &text, |text| {

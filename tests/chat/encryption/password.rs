@@ -349,6 +349,24 @@ fn a_person_is_asked_for_the_password_which_nobody_sees() {
 }
 
 #[test]
+fn a_search_at_the_hidden_prompt_shows_nothing() {
+    let folder = Folder::new();
+    let server = locked(&folder, &[]);
+    let known = folder.path("known");
+    let terminal = in_terminal(&server, "127.0.0.1", "xterm-256color", &known);
+    terminal.wait_for("Password of the room:");
+    terminal.press("\x12hunter2");
+    terminal.wait_for_last_rows("Password of the room: *******");
+    terminal.press(&format!("\x15\x12{WORD}\r"));
+    terminal.wait_for("Hello, ana");
+    let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(
+        !seen.contains("search") && !seen.contains("hunter2") && !seen.contains("abre"),
+        "{seen}"
+    );
+}
+
+#[test]
 fn a_paste_of_several_lines_is_no_password_and_no_name() {
     let folder = Folder::new();
     let server = locked(&folder, &[]);
