@@ -143,9 +143,12 @@ impl Line {
     fn paste(&mut self, key: Key, last_key: Option<Key>) {
         match key {
             Key::PasteEnds => self.is_pasting = false,
-            Key::Char(c) => self.insert(c),
             Key::Ctrl('J') if last_key == Some(Key::Ctrl('M')) => {}
-            Key::Ctrl('M' | 'J') => self.insert('\n'),
+            // What ends a line in Unicode (section 5.8), VT and FF too, whoever wrote the text.
+            Key::Char('\u{85}' | '\u{2028}' | '\u{2029}') | Key::Ctrl('J' | 'K' | 'L' | 'M') => {
+                self.insert('\n');
+            }
+            Key::Char(c) => self.insert(c),
             Key::Ctrl('I') => self.insert(' '),
             // A NUL.
             Key::Ctrl('@') => {}

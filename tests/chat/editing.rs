@@ -11,7 +11,7 @@ use crate::support::fuzz;
 /// Characters that make others of their neighbours, or take no room, or much.
 fn character() -> impl Strategy<Value = char> {
     let tricky =
-        "a b-\u{301}\u{200d}\u{fe0f}👩🇧🇷李\u{e0061}क\u{94d}ष\u{1100}\u{1161}ن\u{0}\u{85}\n";
+        "a b-\u{301}\u{200d}\u{fe0f}👩🇧🇷李\u{e0061}क\u{94d}ष\u{1100}\u{1161}ن\u{0}\u{85}\u{2028}\n";
     let tricky: Vec<char> = tricky.chars().collect();
     prop_oneof![prop::sample::select(tricky), any::<char>()]
 }
@@ -111,14 +111,17 @@ fn what_is_typed_is_what_is_sent() {
     let text = prop::collection::vec(character(), 0..80);
     fuzz(200, &text, |text| {
         let text: String = text.into_iter().filter(|c| !c.is_control()).collect();
-        for (before, after) in [("", "\r"), ("\x1b[200~", "\x1b[201~\r")] {
+        let in_lines = text.replace(['\u{2028}', '\u{2029}'], "\n");
+        for (before, after, expected) in
+            [("", "\r", &text), ("\x1b[200~", "\x1b[201~\r", &in_lines)]
+        {
             let bytes = format!("{before}{text}{after}");
             let mut keys = Keys::default();
             let mut line = Line::default();
             keys.read(bytes.as_bytes());
             let asked = std::iter::from_fn(|| keys.pop()).map(|key| line.press(key));
             let sent = asked.last();
-            prop_assert_eq!(sent, Some(Asked::Take(Typed::Lines(text.clone()))));
+            prop_assert_eq!(sent, Some(Asked::Take(Typed::Lines(expected.clone()))));
         }
         Ok(())
     });

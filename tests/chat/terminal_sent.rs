@@ -459,6 +459,21 @@ fn a_secret_is_neither_shown_nor_remembered() {
 }
 
 #[test]
+fn whatever_ends_a_line_for_word_processors_ends_one_of_a_paste() {
+    let (terminal, mut peer) = ana_alone();
+    for end in ["\u{2028}", "\u{2029}", "\u{85}", "\x0b", "\x0c"] {
+        terminal.press(&format!("{PASTE}one{end}/msg zoe secret{PASTE_END}\r"));
+        terminal.wait_for("nothing was sent");
+        terminal.wait_for("2 lines");
+        expect_nothing_sent(&terminal, &mut peer);
+        terminal.press("\x0c");
+        terminal.press(&format!("{PASTE}three{end}four{PASTE_END}\r"));
+        peer.expect("three");
+        peer.expect("four");
+    }
+}
+
+#[test]
 fn what_is_said_to_all_is_shown_in_its_place() {
     let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     for n in 0..20 {
