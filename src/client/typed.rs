@@ -93,10 +93,16 @@ pub fn is_text(line: &str) -> bool {
 }
 
 /// Where in `typed` a secret begins, which is neither shown nor remembered: behind `/op` and a
-/// blank, whatever stands before them or in them that a server drops.
+/// blank in any of its lines, whatever stands before them or in them that a server drops.
 pub fn secret_in(typed: &str) -> Option<usize> {
-    let command = &typed[visible_start(typed)..];
-    let (word, secret) = command.split_once(char::is_whitespace)?;
-    let kind = CommandSpec::find(Text::new(word).as_str())?.kind;
-    (kind == CommandKind::Operator(OperatorKind::Op)).then(|| typed.len() - secret.len())
+    let mut rest = typed;
+    loop {
+        rest = &rest[visible_start(rest)..];
+        let (word, secret) = rest.split_once(char::is_whitespace)?;
+        let is_op = |spec: &CommandSpec| spec.kind == CommandKind::Operator(OperatorKind::Op);
+        if word.starts_with('/') && CommandSpec::find(Text::new(word).as_str()).is_some_and(is_op) {
+            return Some(typed.len() - secret.len());
+        }
+        rest = rest.split_once('\n')?.1;
+    }
 }

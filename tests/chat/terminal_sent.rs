@@ -459,6 +459,32 @@ fn a_secret_is_neither_shown_nor_remembered() {
 }
 
 #[test]
+fn a_secret_is_hidden_in_whatever_line_of_a_paste_it_stands() {
+    let (terminal, mut peer) = ana_alone();
+    for paste in [
+        "one\r/op k7qm-2vxd",
+        "one\r\r \u{200b}/OP k7qm-2vxd\rthree",
+        "/nada\r/op\rk7qm-2vxd",
+    ] {
+        terminal.press(&format!("{PASTE}{paste}{PASTE_END}\r"));
+        terminal.wait_for("nothing was sent");
+        terminal.wait_for("*********");
+        // Cut, it does not come back; undone, it is hidden again.
+        terminal.press("\x15\x19!");
+        terminal.wait_for_input("!");
+        terminal.press("\x1f\x1f\x1f");
+        terminal.wait_for("*********");
+        expect_nothing_sent(&terminal, &mut peer);
+        terminal.press("\x0c");
+    }
+    let bytes = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert!(
+        !bytes.contains("k7q") && !bytes.contains("2vxd"),
+        "{bytes:?}"
+    );
+}
+
+#[test]
 fn whatever_ends_a_line_for_word_processors_ends_one_of_a_paste() {
     let (terminal, mut peer) = ana_alone();
     for end in ["\u{2028}", "\u{2029}", "\u{85}", "\x0b", "\x0c"] {
