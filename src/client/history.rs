@@ -1,5 +1,7 @@
 use std::mem;
 
+use super::buffer::Buffer;
+
 /// How many lines are kept.
 const MOST_LINES: usize = 1000;
 
@@ -10,6 +12,18 @@ pub struct History {
     /// How many lines back one is; 0 is what is being typed, which `half` keeps meanwhile.
     back: usize,
     half: String,
+}
+
+/// A search through the history; what it finds is shown as if it was typed.
+pub struct Search {
+    /// What is searched for.
+    pub wanted: String,
+    /// There is no such line; what was typed before is shown.
+    pub has_failed: bool,
+    /// Which line has been found.
+    pub found: usize,
+    /// What was typed before.
+    pub before: Buffer,
 }
 
 impl History {

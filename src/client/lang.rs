@@ -117,6 +117,10 @@ sentences! {
         "(busca para trás)`{wanted}': ",
         "(reverse-i-search)`{wanted}': "
     }
+    fn failed_search_prompt(wanted: &str) {
+        "(busca para trás falhou)`{wanted}': ",
+        "(failed reverse-i-search)`{wanted}': "
+    }
 }
 
 #[allow(missing_docs, reason = "the sentences are the documentation")]

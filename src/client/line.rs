@@ -4,7 +4,7 @@ use std::mem;
 use std::ops::Range;
 
 use super::buffer::{Buffer, is_in_word};
-use super::history::History;
+use super::history::{History, Search};
 use super::keys::Key;
 use super::typed::{Flaw, Typed, secret_in};
 
@@ -40,15 +40,6 @@ enum Change {
     Other,
     Typing,
     Deleting,
-}
-
-/// A search through the history; what it finds is shown as if it was typed.
-struct Search {
-    wanted: String,
-    /// Which line has been found.
-    found: usize,
-    /// What was typed before.
-    before: Buffer,
 }
 
 /// What a key asks of others.
@@ -122,12 +113,11 @@ impl Line {
             Key::WordDelete | Key::Alt('d') => self.cut(at..self.typed.word_right()),
             Key::Ctrl('Y') => self.replace(at..at, &self.cut.clone()),
             Key::Ctrl('R') => {
-                let (wanted, before) = (String::new(), self.typed.clone());
-                let found = usize::MAX;
                 self.search = Some(Search {
-                    wanted,
-                    found,
-                    before,
+                    wanted: String::new(),
+                    has_failed: false,
+                    found: usize::MAX,
+                    before: self.typed.clone(),
                 });
             }
             Key::Ctrl('_') => self.typed = self.before.pop().unwrap_or(self.typed.clone()),
@@ -175,23 +165,29 @@ impl Line {
                 self.typed = search.before;
                 return true;
             }
+            Key::Ctrl('M' | 'J') if search.has_failed => return true,
             _ if self.typed != search.before => {
                 self.before.push(search.before);
                 return false;
             }
             _ => return false,
         }
-        if let Some((number, at, line)) = self.history.find(&search.wanted, search.found) {
-            search.found = number;
-            self.typed = Buffer::new(line.to_owned(), at);
-        }
+        let found = self.history.find(&search.wanted, search.found);
+        search.has_failed = found.is_none();
+        self.typed = match found {
+            Some((number, at, line)) => {
+                search.found = number;
+                Buffer::new(line.to_owned(), at)
+            }
+            None => search.before.clone(),
+        };
         self.search = Some(search);
         true
     }
 
-    /// What is searched for in the history, if anything is.
-    pub fn wanted(&self) -> Option<&str> {
-        self.search.as_ref().map(|search| search.wanted.as_str())
+    /// The search through the history, if there is one.
+    pub fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
     }
 
     /// What is typed so far.

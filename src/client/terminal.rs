@@ -217,10 +217,10 @@ impl Terminal {
         let below = self.below(columns);
         let most = (height / 2).saturating_sub(below.iter().count()).max(1);
         let text = self.line.text();
-        let searching = self
-            .line
-            .wanted()
-            .map(|wanted| self.lang.search_prompt(wanted));
+        let searching = self.line.search().map(|search| match search.has_failed {
+            true => self.lang.failed_search_prompt(&search.wanted),
+            false => self.lang.search_prompt(&search.wanted),
+        });
         let draft = Draft {
             prompt: searching.as_ref().unwrap_or(&self.prompt),
             text,

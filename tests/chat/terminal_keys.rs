@@ -213,6 +213,39 @@ fn what_arrives_during_a_search_is_shown_after_it() {
 }
 
 #[test]
+fn a_search_that_finds_nothing_says_so_and_sends_nothing() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    terminal.say("said before");
+    bruno.expect("MSG ana said before");
+    terminal.type_in("half");
+    // Found, and then no longer; or the oldest was the last.
+    for (keys, wanted) in [("be", "be"), ("bex", "bex"), ("be\x12", "be")] {
+        terminal.press(&format!("{CTRL_R}{keys}"));
+        if keys == "be" {
+            terminal.wait_for("(reverse-i-search)`be': said before");
+            terminal.press("\x07");
+            terminal.wait_for_input("half");
+            continue;
+        }
+        terminal.wait_for_last_rows(&format!("(failed reverse-i-search)`{wanted}': half"));
+        terminal.press("\r");
+        terminal.wait_for_input("half");
+        assert_eq!(bruno.sync(), [""; 0]);
+    }
+    // With a character less it is found again.
+    terminal.press(&format!("{CTRL_R}bex\x7f\r"));
+    bruno.expect("MSG ana said before");
+
+    let server = Server::start(&[]);
+    let mut command = client_of(server.address, &["--lang", "pt"]);
+    command.envs([XTERM]);
+    let terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for("nome");
+    terminal.press(&format!("{CTRL_R}x"));
+    terminal.wait_for_last_rows("(busca para trás falhou)`x': ");
+}
+
+#[test]
 fn a_paste_of_several_lines_says_each_in_order() {
     let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     let lines: Vec<_> = (0..100).map(|n| format!("  pasted {n} ção 👋")).collect();

@@ -442,7 +442,7 @@ fn a_secret_is_neither_shown_nor_remembered() {
         terminal.wait_for_input("");
         terminal.press(UP);
         terminal.press("\x12k7");
-        terminal.wait_for("(reverse-i-search)`k7'");
+        terminal.wait_for("(failed reverse-i-search)`k7'");
         terminal.press("\x07");
         terminal.wait_for_input("");
     }
