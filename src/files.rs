@@ -18,12 +18,22 @@ pub fn state_folder(program: &str) -> Option<PathBuf> {
 }
 
 /// Replaces what is in `file` by `text`, and makes the file (mode 0600) and its folder (0700) at
-/// need. Fails when there is no room or no permission; `file` is as it was then.
+/// need. What a symbolic link leads to is replaced, and the link stays. Fails when there is no room
+/// or no permission; `file` is as it was then.
 ///
 /// Whatever happens meanwhile, a power cut included, MUST leave the old text or the new one, whole:
 /// it is written to a draft beside `file`, synced, and renamed (rename(2)). MUST NOT be called for
 /// the same file by two threads at once.
 pub fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = file.to_owned();
+    // So many links Linux follows, for some lead to themselves (path_resolution(7)).
+    for _ in 0..40 {
+        match fs::read_link(&file) {
+            Ok(target) => file = folder_of(&file).join(target),
+            Err(_) => break,
+        }
+    }
+    let file = &file;
     make_folder_of(file)?;
     put(file, text.as_bytes(), |draft| fs::rename(draft, file))
 }

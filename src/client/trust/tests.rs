@@ -1,4 +1,4 @@
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::{env, process, thread};
 
 use super::*;
@@ -82,4 +82,19 @@ fn a_replaced_key_leaves_one_line_for_its_server() {
     assert_eq!(servers.text(), replaced);
     let folder = servers.0.parent().unwrap();
     assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_replaced_key_changes_what_a_link_leads_to_there_already_or_not() {
+    let (servers, [a, b, _]) = (Servers::new("linked"), keys());
+    let folder = servers.0.parent().unwrap();
+    fs::create_dir_all(folder.join("dotfiles")).unwrap();
+    symlink("dotfiles/link", &servers.0).unwrap();
+    symlink("known", folder.join("dotfiles/link")).unwrap();
+    for key in [a, b] {
+        replace(&servers.0, "a:1", key).unwrap();
+        assert!(servers.0.is_symlink());
+        let text = fs::read_to_string(folder.join("dotfiles/known")).unwrap();
+        assert_eq!(text, format!("a:1 {key}\n"));
+    }
 }
