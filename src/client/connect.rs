@@ -36,27 +36,27 @@ impl ServerAddress {
     /// where it can be seen that this is no address (RF-6).
     pub fn of_flags(host: &str, port: &str) -> Result<Self, Problem> {
         let typed = host.trim();
-        if let Some((_, rest)) = typed.split_once("://") {
-            let authority = rest.split('/').next().unwrap_or_default();
-            let (host, port) = split_port(authority);
-            let port = port.map(|port| format!(" --port {port}"));
-            let flags = format!(
-                "--host {}{}",
-                without_brackets(host),
-                port.unwrap_or_default()
-            );
-            return Err(Problem::SchemeInHost(shown(typed), shown(&flags)));
-        }
-        if let (host, Some(port)) = split_port(typed) {
-            let flags = shown(&format!("--host {host} --port {port}"));
-            return Err(Problem::PortInHost(shown(typed), flags));
-        }
-        let host = without_brackets(typed);
+        let web = typed.split_once("://");
+        let authority = web.map_or(typed, |(_, rest)| {
+            rest.split('/').next().unwrap_or_default()
+        });
+        let (host, own_port) = split_port(authority);
+        let host = without_brackets(host);
         if host.is_empty() {
             return Err(Problem::EmptyHost);
         }
+        let mut flags = format!("--host {host}");
+        if let Some(port) = own_port.filter(|port| !port.is_empty()) {
+            flags += &format!(" --port {port}");
+        }
+        let port = match own_port {
+            _ if web.is_some() => return Err(Problem::SchemeInHost(shown(typed), shown(&flags))),
+            Some("") => "",
+            Some(_) => return Err(Problem::PortInHost(shown(typed), shown(&flags))),
+            None => port,
+        };
         let port = match port.parse() {
-            Ok(port @ 1..) => port,
+            Ok(number @ 1..) if !port.starts_with('+') => number,
             _ => return Err(Problem::BadPort(shown(port))),
         };
         match host.parse::<Ipv6Addr>() {
@@ -119,8 +119,8 @@ fn split_port(typed: &str) -> (&str, Option<&str>) {
     match typed.rsplit_once(':') {
         _ if typed.contains("://") => (typed, None),
         Some((host, _)) if host.contains(':') && !host.ends_with(']') => (typed, None),
-        Some((host, port)) if !port.is_empty() => (without_brackets(host), Some(port)),
-        _ => (typed, None),
+        Some((host, port)) => (without_brackets(host), Some(port)),
+        None => (typed, None),
     }
 }
 

@@ -28,7 +28,9 @@ fn expect_words(flags: &[&str], code: i32, words: [&str; 2]) {
 
 #[test]
 fn a_port_is_a_number_from_1_to_65535() {
-    for port in ["0", "65536", "70000", "-1", "abc", "1.5", "", "５０"] {
+    for port in [
+        "0", "65536", "70000", "-1", "abc", "1.5", "", "+50001", "５０",
+    ] {
         let pt = format!("{port:?} não é uma porta; use um número de 1 a 65535");
         let en = format!("{port:?} is not a port; use a number from 1 to 65535");
         expect_words(&["--port", port], 2, [&pt, &en]);
@@ -37,10 +39,20 @@ fn a_port_is_a_number_from_1_to_65535() {
 
 #[test]
 fn a_host_is_not_empty() {
-    for host in ["", "  "] {
+    for host in ["", "  ", ":5", "[]:5", ":", "http://:5"] {
         let pt = "O endereço do servidor está vazio; use --host";
         let en = "The address of the server is empty; use --host";
         expect_words(&["--host", host], 2, [pt, en]);
+        expect_words(&[host], 2, [pt, en]);
+    }
+}
+
+#[test]
+fn an_empty_port_is_wrong_usage() {
+    for server in ["127.0.0.1:", "chat.example:", "[::1]:"] {
+        let (pt, en) = ("\"\" não é uma porta", "\"\" is not a port");
+        expect_words(&["--host", server], 2, [pt, en]);
+        expect_words(&[server], 2, [pt, en]);
     }
 }
 
