@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -59,13 +59,16 @@ impl ServerAddress {
             Ok(number @ 1..) if !port.starts_with('+') => number,
             _ => return Err(Problem::BadPort(shown(port))),
         };
-        match host.parse::<Ipv6Addr>() {
-            Ok(ip) if lacks_zone(&(ip, port).into()) => Err(Problem::NoZone(shown(host))),
-            _ => Ok(ServerAddress {
-                host: host.to_owned(),
-                port,
-            }),
-        }
+        // However it is written, an address is one server.
+        let (ip, zone) = host.split_at(host.find('%').unwrap_or(host.len()));
+        let host = match ip.parse::<IpAddr>() {
+            Ok(ip) if zone.is_empty() && lacks_zone(&(ip, port).into()) => {
+                return Err(Problem::NoZone(shown(host)));
+            }
+            Ok(ip) => format!("{}{zone}", ip.to_canonical()),
+            Err(_) => host.to_owned(),
+        };
+        Ok(ServerAddress { host, port })
     }
 
     /// Of a single argument: HOST or HOST:PORT. Where it has no port, `port` counts.

@@ -88,6 +88,14 @@ pub enum Problem {
         /// In the words of the system.
         reason: String,
     },
+    /// A line of the file of known servers is about this one, and its key cannot be read.
+    #[error("no key in line {line} of {file}")]
+    UnreadableKey {
+        /// Which file.
+        file: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+    },
     /// What was given as the server's key has not the form of a fingerprint.
     #[error("no fingerprint: {0:?}")]
     BadFingerprint(String),

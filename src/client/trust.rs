@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustls::Error;
 
-use super::{Ending, Problem, is_here};
+use super::{Ending, Problem, ServerAddress, is_here};
 use crate::files;
 use crate::net::plain_words;
 use crate::protocol::{Event, Text};
@@ -80,7 +80,14 @@ pub fn encrypt(socket: TcpStream, server: &str, trust: &Trust) -> Result<(Stream
         })?,
         None => None,
     };
-    let expected = given.or(known.map(|(key, _)| key));
+    let (expected, known_in) = match (given, known, file) {
+        (None, Some((Some(key), line)), Some(file)) => (Some(key), Some((file.to_owned(), line))),
+        (None, Some((None, line)), Some(file)) => {
+            let file = file.to_owned();
+            return Err(Problem::UnreadableKey { file, line }.into());
+        }
+        _ => (given, None),
+    };
 
     let pin = Pin::new(expected);
     let stream = Stream::plain(socket);
@@ -97,11 +104,10 @@ pub fn encrypt(socket: TcpStream, server: &str, trust: &Trust) -> Result<(Stream
     let key = match (met, pin.seen(), expected) {
         (Ok(()), Some(seen), _) => seen,
         (_, Some(seen), Some(expected)) if seen != expected => {
-            let known_in = known.filter(|_| given.is_none()).zip(file);
             return Err(Problem::OtherKey {
                 seen,
                 expected,
-                known_in: known_in.map(|((_, line), file)| (file.to_owned(), line)),
+                known_in,
             }
             .into());
         }
@@ -195,25 +201,37 @@ fn failed(error: &io::Error) -> Problem {
     }
 }
 
-/// Which key `server` has by `file`, and by which line of it, counted from 1. Lines that say nothing of
-/// anybody are passed over.
-fn known(file: &Path, server: &str) -> io::Result<Option<(Fingerprint, usize)>> {
-    let text = match fs::read(file) {
-        Err(error) if files::is_absent(&error) => return Ok(None),
-        text => text?,
-    };
-    let text = String::from_utf8_lossy(&text);
-    let entries = text.lines().zip(1..).filter_map(|(entry, line)| {
-        let key = key_of(entry, server)?.parse().ok()?;
-        Some((key, line))
-    });
-    Ok(entries.into_iter().next())
+/// Which key `server` has by `file`, where that can be read, and by which line of it, counted from 1.
+/// Lines that say nothing of it are passed over.
+fn known(file: &Path, server: &str) -> io::Result<Option<(Option<Fingerprint>, usize)>> {
+    let text = read(file)?;
+    let about = |(entry, line)| Some((key_of(entry, server)?, line));
+    Ok(text.lines().zip(1..).find_map(about))
 }
 
-/// What stands behind the name of `server` in `entry`, if it is about that one.
-fn key_of<'a>(entry: &'a str, server: &str) -> Option<&'a str> {
-    let (name, key) = entry.split_once(' ')?;
-    name.eq_ignore_ascii_case(server).then_some(key)
+/// What is in `file`, if anything is, without the byte order mark that some editors write.
+fn read(file: &Path) -> io::Result<String> {
+    match fs::read(file) {
+        Err(error) if files::is_absent(&error) => Ok(String::new()),
+        text => {
+            let text = String::from_utf8_lossy(&text?).into_owned();
+            Ok(text.trim_start_matches('\u{feff}').to_owned())
+        }
+    }
+}
+
+/// The key in `entry`, where it can be read, if that is about `server`. What stands behind it is
+/// ignored.
+fn key_of(entry: &str, server: &str) -> Option<Option<Fingerprint>> {
+    let mut words = entry.split_whitespace();
+    let name = ServerAddress::of_argument(words.next()?, "").ok()?;
+    let mut groups = String::new();
+    let key = words.find_map(|word| {
+        groups += word;
+        groups.parse().ok()
+    });
+    let is_about = name.to_string().eq_ignore_ascii_case(server);
+    is_about.then_some(key)
 }
 
 fn remember(file: &Path, server: &str, key: Fingerprint) -> io::Result<()> {
@@ -222,16 +240,12 @@ fn remember(file: &Path, server: &str, key: Fingerprint) -> io::Result<()> {
 
 /// Makes this the only line about `server`.
 fn replace(file: &Path, server: &str, key: Fingerprint) -> io::Result<()> {
-    let text = match fs::read(file) {
-        Err(error) if files::is_absent(&error) => Vec::new(),
-        text => text?,
-    };
-    let text = String::from_utf8_lossy(&text);
+    let text = read(file)?;
     let (about, others): (Vec<&str>, Vec<&str>) = text
         .lines()
         .partition(|entry| key_of(entry, server).is_some());
     if let [only] = about[..]
-        && key_of(only, server).and_then(|key| key.parse().ok()) == Some(key)
+        && key_of(only, server) == Some(Some(key))
     {
         return Ok(());
     }

@@ -120,6 +120,12 @@ impl Lang {
                 "A lista de servidores conhecidos, {file}, não se deixa ler ({reason}); corrija isso, ou indique outra com --known-servers.",
                 "The list of known servers, {file}, cannot be read ({reason}); mend that, or give another with --known-servers." }
             }
+            Problem::UnreadableKey { file, line } => {
+                let file = file.display();
+                say! { self,
+                "A linha {line} de {file} é sobre {server}, mas a sua chave não se deixa ler; corrija ou apague a linha.",
+                "Line {line} of {file} is about {server}, but its key cannot be read; mend the line or remove it." }
+            }
             Problem::BadFingerprint(typed) => say! { self,
             "\"{typed}\" não é a chave de um servidor; use a da tela dele: quatro grupos de cinco letras e algarismos.",
             "\"{typed}\" is not the key of a server; use the one on its screen: four groups of five letters and digits." },

@@ -77,6 +77,68 @@ fn a_changed_key_is_refused_with_both_and_the_line_to_remove() {
 }
 
 #[test]
+fn a_line_about_a_server_counts_however_it_is_written() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    let (file, other) = (folder.path("known"), "00000-11111-22222-33333");
+    let name = format!("{host}:{}", server.address.port());
+    for line in [
+        format!("{name} {other} a comment"),
+        format!("{name}\t{other}\r"),
+        format!("  {name}  {other}"),
+        format!("\u{feff}{name} {other}"),
+        format!("[::ffff:{host}]:{} {other}", server.address.port()),
+    ] {
+        fs::write(&file, &line).unwrap();
+        let told = last_words(&mut known(&server, &host, &file, &[]), 1);
+        assert!(told.contains("has changed"), "{line:?}: {told}");
+        assert!(told.contains(other) && told.contains("line 1"), "{told}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), line);
+    }
+}
+
+#[test]
+fn a_line_about_a_server_without_a_key_that_can_be_read_is_told() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    let (key, file) = (fingerprint_of(&server), folder.path("known"));
+    let name = format!("{host}:{}", server.address.port());
+    for entry in ["", " 7Q4KD", " key 7Q4KD-0M2XB-R9V5T-HJ3WC"] {
+        let text = format!("other:1 {key}\n{name}{entry}\n");
+        fs::write(&file, &text).unwrap();
+        let words = [
+            format!("linha 2 de {}", file.display()),
+            format!("ine 2 of {}", file.display()),
+        ];
+        for (lang, words) in LANGS.into_iter().zip(words) {
+            let told = last_words(&mut known(&server, &host, &file, &["--lang", lang]), 1);
+            assert!(told.contains(&words) && told.contains(&name), "{told}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    assert!(!server.log().contains("joined"), "{}", server.log());
+    // A given key decides, and takes its place.
+    visit(known(&server, &host, &file, &["--fingerprint", &key]));
+    let expected = format!("other:1 {key}\n{name} {key}\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+}
+
+#[test]
+fn an_address_is_remembered_in_its_usual_spelling() {
+    let Some(host) = own_address() else { return };
+    let folder = Folder::new();
+    let server = sealed_server(&folder.path("state"), &["--bind", "0.0.0.0:0"]);
+    let (key, file) = (fingerprint_of(&server), folder.path("known"));
+    let spelling = format!("0::ffff:{host}");
+    visit(known(&server, &spelling, &file, &[]));
+    let line = format!("{host}:{} {key}\n", server.address.port());
+    assert_eq!(fs::read_to_string(&file).unwrap(), line);
+    assert_eq!(visit(known(&server, &host, &file, &[])), "");
+}
+
+#[test]
 fn a_given_fingerprint_decides_and_replaces_what_was_known() {
     let folder = Folder::new();
     let server = sealed_server(&folder.path("state"), &[]);
