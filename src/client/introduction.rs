@@ -69,7 +69,7 @@ impl Talk<'_> {
             self.ask(&lang.name_prompt());
             let typed = match prompt.read(self.session) {
                 Typed::End => return Ok(None),
-                Typed::Flawed(_, Flaw::TooLong) => Err(UsernameError::TooLong),
+                Typed::Flawed(_, Flaw::TooLong | Flaw::Cut) => Err(UsernameError::TooLong),
                 Typed::Flawed(..) => Err(UsernameError::Invalid {
                     name: char::REPLACEMENT_CHARACTER.to_string(),
                     character: char::REPLACEMENT_CHARACTER,

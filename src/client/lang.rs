@@ -4,6 +4,7 @@ use jiff::Zoned;
 use unicode_normalization::char::is_combining_mark;
 
 use super::ServerAddress;
+use super::prompt::TERMINAL_LIMIT;
 use crate::protocol::{
     LINE_LIMIT, LeaveReason, NAME_LIMIT, RefusalCode, Text, Username, UsernameError,
 };
@@ -84,6 +85,10 @@ sentences! {
     fn line_too_long() {
         "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
         "The line has more than {LINE_LIMIT} bytes and was not sent; split it."
+    }
+    fn line_cut() {
+        "A linha passa de {TERMINAL_LIMIT} bytes, este terminal a corta, e ela não foi enviada; divida-a.",
+        "The line has more than {TERMINAL_LIMIT} bytes, this terminal cuts it, and it was not sent; split it."
     }
     fn not_utf8() {
         "A linha não é UTF-8 e não foi enviada; confira a codificação do terminal.",

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,10 @@ use super::session::Session;
 use super::terminal::Terminal;
 use super::typed::{Flaw, Typed};
 use crate::protocol::{BadLine, LINE_LIMIT, LineReader};
+
+/// A line of a terminal that edits lines itself is surely whole up to here: it takes 4,095 bytes, and
+/// drops the others without a word (termios(3)).
+pub const TERMINAL_LIMIT: usize = 4094;
 
 /// Where typed lines come from.
 pub enum Prompt {
@@ -63,7 +67,11 @@ impl Prompt {
     pub fn plain() -> io::Result<Prompt> {
         // Not the standard library's handle: its buffer would hide lines from poll(2).
         let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        Ok(Prompt::Plain(LineReader::new(input, LINE_LIMIT)))
+        let limit = match input.is_terminal() {
+            true => TERMINAL_LIMIT,
+            false => LINE_LIMIT,
+        };
+        Ok(Prompt::Plain(LineReader::new(input, limit)))
     }
 
     /// Waits for what is typed next, or for the session to end.
@@ -176,6 +184,9 @@ fn read_plain(session: &Session, lines: &mut LineReader<File>) -> Typed {
     loop {
         match lines.next_line() {
             Some(Ok(line)) => return Typed::Lines(line.to_owned()),
+            Some(Err(BadLine::TooLong)) if io::stdin().is_terminal() => {
+                return Typed::Flawed(String::new(), Flaw::Cut);
+            }
             Some(Err(BadLine::TooLong)) => return Typed::Flawed(String::new(), Flaw::TooLong),
             Some(Err(BadLine::NotUtf8)) => return Typed::Flawed(String::new(), Flaw::NotUtf8),
             None => {}

@@ -67,6 +67,7 @@ impl Talk<'_> {
                 Typed::Flawed(typed, flaw) => {
                     self.complain(match flaw {
                         Flaw::TooLong => self.painter.lang.line_too_long(),
+                        Flaw::Cut => self.painter.lang.line_cut(),
                         Flaw::NotUtf8 => self.painter.lang.not_utf8(),
                     });
                     self.screen.remember(&typed);

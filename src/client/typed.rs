@@ -12,6 +12,8 @@ pub enum Flaw {
     NotUtf8,
     /// More was typed or pasted than is kept.
     TooLong,
+    /// The terminal may have given only its beginning.
+    Cut,
 }
 
 /// What was typed.

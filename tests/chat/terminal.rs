@@ -269,6 +269,29 @@ fn a_dumb_terminal_and_a_plain_client_never_see_an_escape() {
 }
 
 #[test]
+fn a_line_that_a_terminal_may_have_cut_is_refused_whole() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let mut command = client_of(server.address, &["--plain", "--username", "ana"]);
+    command.envs([XTERM]);
+    let mut terminal = Terminal::start(command, 24, 80);
+    bruno.expect("JOIN ana");
+    // The longest that is surely whole; those that follow end at byte 4,095 (termios(3)).
+    let whole = "x".repeat(4094);
+    terminal.press(&format!("{whole}\r"));
+    bruno.expect(&format!("MSG ana {whole}"));
+    for length in [4095, 4096, 5000] {
+        terminal.press(&format!("{}\r", "y".repeat(length)));
+        terminal.press(&format!("behind {length}\r"));
+        bruno.expect(&format!("MSG ana behind {length}"));
+    }
+    terminal.press("/SAIR\r");
+    assert_eq!(terminal.finish(), Some(0), "(left: came)");
+    let seen = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+    assert_eq!(seen.matches("more than 4094 bytes").count(), 3, "{seen}");
+}
+
+#[test]
 fn a_long_message_is_wrapped_so_that_it_cannot_pass_for_another() {
     let server = Server::start(&[]);
     let terminal = Terminal::enter_sized(&server, &["--bell", "off"], 24, 40);
