@@ -41,7 +41,6 @@ impl ServerAddress {
             rest.split('/').next().unwrap_or_default()
         });
         let (host, own_port) = split_port(authority);
-        let host = without_brackets(host);
         if host.is_empty() {
             return Err(Problem::EmptyHost);
         }
@@ -116,22 +115,20 @@ fn shown(typed: &str) -> String {
     Text::new(typed).to_string()
 }
 
-/// HOST and PORT of what is written HOST:PORT or `[IPv6]:PORT`; without a port, all is the host.
+/// HOST, without brackets, and PORT of what is written HOST:PORT or `[IPv6]:PORT`; without a port,
+/// all is the host.
 fn split_port(typed: &str) -> (&str, Option<&str>) {
     let typed = typed.trim();
-    match typed.rsplit_once(':') {
+    let (host, port) = match typed.rsplit_once(':') {
         _ if typed.contains("://") => (typed, None),
         Some((host, _)) if host.contains(':') && !host.ends_with(']') => (typed, None),
-        Some((host, port)) => (without_brackets(host), Some(port)),
+        Some((host, port)) => (host, Some(port)),
         None => (typed, None),
-    }
-}
-
-fn without_brackets(host: &str) -> &str {
-    let inside = host
+    };
+    let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
-    inside.unwrap_or(host)
+    (bare.unwrap_or(host), port)
 }
 
 /// Whether nobody could be asked, or nobody answered in time (`EAI_AGAIN`, getaddrinfo(3)). The
