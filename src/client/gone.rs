@@ -9,7 +9,7 @@ const MOST_GONE: usize = 4096;
 pub struct Gone {
     names: Vec<Username>,
     /// There may be more of them.
-    is_partial: bool,
+    pub is_partial: bool,
 }
 
 impl Gone {
@@ -25,9 +25,15 @@ impl Gone {
         }
     }
 
-    /// Whether `line` may reach somebody else than whom it is meant for.
-    pub fn concerns(&self, line: &str) -> bool {
-        let is_gone = |name| self.is_partial || self.names.contains(&name);
-        (self.is_partial || !self.names.is_empty()) && person_in(line).is_some_and(is_gone)
+    /// Whom alone `line` is for, if that may be somebody else by now.
+    pub fn find(&self, line: &str) -> Option<Username> {
+        let is_gone = |name: &Username| self.is_partial || self.names.contains(name);
+        person_in(line).filter(is_gone)
+    }
+
+    /// Whoever has `name` now is meant.
+    pub fn forget(&mut self, name: &Username) {
+        self.names.retain(|gone| gone != name);
+        self.is_partial = false;
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::Ending;
+use super::gone::Gone;
 use crate::protocol::{Event, Username};
 
 /// How many names are known at most, so that no server can fill the memory with them.
@@ -21,6 +22,8 @@ pub struct Known {
     pub correspondent: Option<Username>,
     /// Who is here but us, the most recently heard first.
     pub others: VecDeque<Username>,
+    /// The names given up since what is being typed was begun.
+    pub gone: Gone,
     /// Of whom nothing is shown that they say.
     pub ignored: Vec<Username>,
     /// How the session ends; the first reason counts.
@@ -54,6 +57,7 @@ impl Known {
         if self.hides(event) {
             return;
         }
+        self.gone.heed(event);
         match event {
             Event::AskUsername => {
                 self.asked = Some(Question::Username);
@@ -128,6 +132,7 @@ impl Known {
     /// Under the names of before there may be somebody else.
     fn forget_others(&mut self) {
         (self.correspondent, self.others) = Default::default();
+        self.gone.is_partial = true;
     }
 
     /// Puts `name` in front of the others.

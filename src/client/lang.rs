@@ -82,6 +82,10 @@ sentences! {
         "Ninguém daqui lhe escreveu em particular; use /msg NOME TEXTO.",
         "Nobody here has written to you privately; use /msg NAME TEXT."
     }
+    fn may_be_another(name: &Username) {
+        "{name} pode ter saído ou mudado de nome enquanto você digitava; sob esse nome pode agora estar outra pessoa. Nada foi enviado; outro Enter envia.",
+        "{name} may have left or changed names while you were typing; under that name there may be somebody else now. Nothing was sent; Enter again sends it."
+    }
     fn line_too_long() {
         "A linha passa de {LINE_LIMIT} bytes e não foi enviada; divida-a.",
         "The line has more than {LINE_LIMIT} bytes and was not sent; split it."

@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGCONT, SIGWINCH};
 use signal_hook::low_level::pipe;
 
 use super::completion::{address_reply, complete, reply_in};
+use super::gone::Gone;
 use super::keys::{Key, Keys};
 use super::lang::Lang;
 use super::line::Asked;
@@ -150,6 +151,9 @@ impl Editor {
             }
             if !terminal.line.is_pasting() {
                 self.was_reply = reply_in(terminal.line.text()).is_some();
+            }
+            if terminal.line.text().is_empty() {
+                session.lock().gone = Gone::default();
             }
             match terminal.line.press(key) {
                 Asked::Nothing => {}

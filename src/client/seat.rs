@@ -157,8 +157,8 @@ impl Seat {
         self.outbox.withhold(|line| line.typed < oldest)
     }
 
-    /// The next line to be sent. One for one person alone MUST wait until all that was missed has come, by which
-    /// it may be withheld: until what is on its way is counted, or a blank line where nothing is.
+    /// The next line to be sent. One for one person MUST wait until all that was missed has come, by
+    /// which it may be withheld: until what is on its way is counted, or a blank line where nothing is.
     pub fn send_next(&mut self) -> Option<&str> {
         let is_for_one = |line: &Line| person_in(&line.text).is_some();
         if self.is_catching_up && self.outbox.next().is_some_and(is_for_one) {
@@ -173,7 +173,7 @@ impl Seat {
 
     /// Keeps lines for one person from whoever may have taken a name that is `gone`.
     fn withhold(&mut self, gone: &Gone) {
-        let withheld = self.outbox.withhold(|line| gone.concerns(&line.text));
+        let withheld = self.outbox.withhold(|line| gone.find(&line.text).is_some());
         self.withheld.extend(withheld);
     }
 

@@ -47,6 +47,9 @@ impl Talk<'_> {
         while !self.session.is_ending() {
             match prompt.read(self.session) {
                 Typed::Lines(typed) => match lines_of(&typed) {
+                    Ok(lines) if lines.iter().any(|line| self.is_for_another(line)) => {
+                        prompt.put_back(typed);
+                    }
                     Ok(lines) => {
                         self.screen.remember(&typed);
                         for line in lines {
@@ -75,6 +78,19 @@ impl Talk<'_> {
                 Typed::End => return,
             }
         }
+    }
+
+    /// Whether one types in the editor, and whom alone `line` is for has left since it was begun. That
+    /// is told once, so that it can be sent all the same.
+    fn is_for_another(&self, line: &str) -> bool {
+        let mut known = self.session.lock();
+        let Some(name) = known.gone.find(line).filter(|_| self.in_editor) else {
+            return false;
+        };
+        known.gone.forget(&name);
+        drop(known);
+        self.complain(self.painter.lang.may_be_another(&name));
+        true
     }
 
     /// Does what one typed line asks for.
