@@ -19,8 +19,8 @@ use super::terminal::Terminal;
 use super::typed::{Flaw, Typed};
 use crate::protocol::{BadLine, LINE_LIMIT, LineReader};
 
-/// A line of a terminal that edits lines itself is surely whole up to here: it takes 4,095 bytes, and
-/// drops the others without a word (termios(3)).
+/// A line of a terminal that edits lines itself is surely whole up to here: Linux takes 4,095 bytes,
+/// and drops the others without a word (termios(3)).
 pub const TERMINAL_LIMIT: usize = 4094;
 
 /// Where typed lines come from.
