@@ -23,7 +23,7 @@ pub struct Seat {
     pub is_typed: bool,
     /// The last stamp that has come.
     seen: Stamp,
-    /// Since the outbox was empty.
+    /// Given up while something was on its way over a connection that worked.
     gone: Gone,
     /// Nothing that was sent over this connection has been counted: what was missed may still come.
     is_catching_up: bool,
@@ -85,21 +85,23 @@ impl Seat {
         if self.outbox.is_empty() {
             self.gone = Gone::default();
         }
-        self.gone.heed(event);
         match event {
             Event::Welcome(..) => self.place = Place::Room,
             Event::Got(counted) => {
                 self.outbox.count(*counted);
-                if self.is_catching_up && self.outbox.is_at_rest() {
-                    self.is_catching_up = false;
+                if mem::take(&mut self.is_catching_up) {
                     let gone = mem::take(&mut self.gone);
                     self.withhold(&gone);
                 }
             }
-            Event::Leave(..) | Event::Renamed(..) if !self.is_catching_up => {
+            Event::Leave(..) | Event::Renamed(..) | Event::Missed(_) => {
                 let mut gone = Gone::default();
                 gone.heed(event);
                 self.withhold(&gone);
+                if !self.is_catching_up {
+                    // What is on its way may have to be sent again.
+                    self.gone.heed(event);
+                }
             }
             Event::Session(token, _) => {
                 self.claim = Claim::Session(*token);
