@@ -13,7 +13,7 @@ use super::seat::Leaving;
 use super::session::Session;
 use super::typed::{Flaw, Refused, Typed, lines_of};
 use super::{Ending, FAREWELL_PATIENCE};
-use crate::protocol::{COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Username};
+use crate::protocol::{COMMANDS, ClientCommand, Command, CommandError, LINE_LIMIT, Text, Username};
 
 /// The stdin loop's side of the session.
 pub struct Talk<'a> {
@@ -119,6 +119,14 @@ impl Talk<'_> {
                     }
                     if self.in_editor {
                         self.show(&self.painter.own(&command));
+                    }
+                    let is_away = self.session.lock().is_away;
+                    if let Command::Private { to, .. } = command
+                        && self.in_editor
+                        && is_away
+                    {
+                        // The receipt will show it.
+                        self.show(&self.painter.remark(lang.waits(&Text::new(to))));
                     }
                     self.send(line);
                 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::Peer;
-use crate::support::client::{Impostor, client_of};
+use crate::support::client::{Impostor, LANGS, client_of};
 use crate::support::terminal::{CTRL_U, Terminal, UP, XTERM};
 use nix::sys::signal::Signal;
 
@@ -66,14 +66,20 @@ fn client_for(impostor: &Impostor, flags: &[&str]) -> Command {
 /// `ana` in the room, in a terminal; the server has counted one line, the question who is here.
 #[track_caller]
 fn ana_in_the_room() -> (Impostor, Terminal, Peer) {
+    ana_in_the_room_in("en")
+}
+
+/// The same in another language.
+#[track_caller]
+fn ana_in_the_room_in(lang: &str) -> (Impostor, Terminal, Peer) {
     let impostor = Impostor::listen();
-    let mut command = client_for(&impostor, &[]);
+    let mut command = client_for(&impostor, &["--lang", lang]);
     command.envs([XTERM]);
     let terminal = Terminal::start(command, 24, 80);
     let mut peer = let_in(&impostor, 10);
     peer.expect("/quem");
     peer.send("USERS 2 ana bruno\nGOT 1");
-    terminal.wait_for("here (2)");
+    terminal.wait_for("(2): ana, bruno");
     terminal.wait_for_input("");
     (impostor, terminal, peer)
 }
@@ -121,6 +127,34 @@ fn what_was_typed_meanwhile_goes_out_once_and_in_order_and_half_a_line_stays() {
         for words in ["trying again", "Back after", "<ana> three", "Hello, ana"] {
             let told = rows.iter().filter(|row| row.contains(words));
             assert_eq!(told.count(), 1, "{words} (left: came) {rows:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_private_line_typed_meanwhile_is_said_to_wait_and_shown_when_it_is_delivered() {
+    for (lang, waits) in LANGS.into_iter().zip([
+        "-- o que é só para bruno espera pela conexão",
+        "-- what is for bruno alone waits for the connection",
+    ]) {
+        let (impostor, terminal, mut peer) = ana_in_the_room_in(lang);
+        terminal.say("/msg bruno at once");
+        peer.expect("/msg bruno at once");
+        peer.send("GOT 2");
+        drop(peer);
+        terminal.wait_for("Ctrl-C");
+        terminal.say("/msg @bruno: four");
+        terminal.wait_for(waits);
+        let mut peer = let_back(&impostor, 10, 2);
+        peer.expect("");
+        peer.send("GOT 3");
+        peer.expect("/msg @bruno: four");
+        peer.send(&format!("@{} PRIV ana bruno four\nGOT 4", stamp(21)));
+        terminal.wait_for("[ana -> bruno] four");
+        let rows = terminal.rows();
+        for (words, expected) in [(waits, 1), ("four", 1), ("at once", 0)] {
+            let told = rows.iter().filter(|row| row.contains(words)).count();
+            assert_eq!(told, expected, "{words} (left: came) {rows:#?}");
         }
     }
 }

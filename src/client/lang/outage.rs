@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Lang;
 use crate::client::{Ending, Problem};
-use crate::protocol::Farewell;
+use crate::protocol::{Farewell, Text};
 
 sentences! {
     fn too_old(lines: usize) {
@@ -15,6 +15,10 @@ sentences! {
     fn unsent(lines: usize) {
         "Linhas não enviadas ({lines}):",
         "Lines that were not sent ({lines}):"
+    }
+    fn waits(to: &Text) {
+        "o que é só para {to} espera pela conexão",
+        "what is for {to} alone waits for the connection"
     }
     fn withheld(lines: usize) {
         "Não enviadas ({lines}), pois sob o nome da pessoa pode agora estar outra:",

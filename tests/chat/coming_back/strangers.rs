@@ -1,7 +1,6 @@
 //! What is meant for one person is kept from whoever has the name by now. The server is the test.
 
 use super::*;
-use crate::support::client::LANGS;
 use crate::support::terminal::{PASTE, PASTE_END};
 
 /// Bruno is somebody else by now, as a server in the middle of a session tells it.
@@ -172,14 +171,7 @@ fn a_draft_of_an_earlier_session_is_told_of_in_words_in_both_languages() {
         "bruno pode ter saído ou mudado de nome enquanto você digitava",
         MAY_HAVE_LEFT,
     ]) {
-        let impostor = Impostor::listen();
-        let mut command = client_for(&impostor, &["--lang", lang]);
-        command.envs([XTERM]);
-        let terminal = Terminal::start(command, 24, 80);
-        let mut peer = let_in(&impostor, 10);
-        peer.expect("/quem");
-        peer.send("GOT 1");
-        terminal.wait_for_input("");
+        let (impostor, terminal, peer) = ana_in_the_room_in(lang);
         // A paste waits as well.
         terminal.press(&format!("/msg bruno {PASTE}one\rtwo{PASTE_END}"));
         terminal.wait_for("-- 2 lin");
