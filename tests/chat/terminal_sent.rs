@@ -300,6 +300,21 @@ fn an_answer_to_nobody_is_not_turned_to_whoever_writes_while_it_is_typed() {
 }
 
 #[test]
+fn a_half_typed_private_line_reaches_nobody_who_takes_the_name() {
+    let (server, terminal, bruno) = ana_and_bruno(&[]);
+    terminal.type_in("/msg bruno the ke");
+    bruno.quit();
+    terminal.wait_for("bruno left");
+    let mut stranger = server.join("bruno");
+    terminal.press("y\r");
+    terminal.wait_for("bruno may have left or changed names");
+    terminal.wait_for_input("/msg bruno the key");
+    assert_eq!(stranger.sync(), [""; 0], "(left: came)");
+    terminal.press("\r");
+    stranger.expect("PRIV ana bruno the key");
+}
+
+#[test]
 fn a_paste_waits_for_enter_and_says_how_many_lines_it_has() {
     let (terminal, mut peer) = ana_alone();
     terminal.press(&format!("{PASTE}one\r\ntwo\nthree{PASTE_END}"));

@@ -204,3 +204,22 @@ fn a_blank_line_goes_before_all_others_and_counts_as_they_do() {
     outbox.count(3);
     assert!(outbox.is_empty());
 }
+
+#[test]
+fn only_what_was_not_sent_over_this_connection_is_withheld() {
+    let mut outbox = Outbox::default();
+    for text in ["a", "b", "c", "d"] {
+        outbox.push(line(text, 0));
+    }
+    outbox.send_next(true);
+    outbox.send_next(true);
+    let is_one_of = |texts: &'static [&str]| move |line: &Line| texts.contains(&line.text.as_str());
+    assert_eq!(texts(&outbox.withhold(is_one_of(&["b", "c"]))), ["c"]);
+    // Over the next connection it can be.
+    outbox.resume(0);
+    outbox.send_next(true);
+    assert_eq!(texts(&outbox.withhold(is_one_of(&["a", "b"]))), ["b"]);
+    assert_eq!(send_all(&mut outbox), ["d"]);
+    outbox.count(2);
+    assert!(outbox.is_empty());
+}
