@@ -166,8 +166,10 @@ impl Editor {
                 }
                 Asked::Complete => terminal.choices = complete(&mut terminal.line, session),
             }
-            let is_undo = key == Key::Ctrl('_');
-            if !terminal.line.is_pasting() && !self.was_reply && !is_undo {
+            // The others bring back what was already there while somebody wrote.
+            let begins = matches!(key, Key::Char(_) | Key::PasteEnds | Key::Up)
+                || matches!(key, Key::Ctrl('I' | 'P' | 'R'));
+            if begins && !terminal.line.is_pasting() && !self.was_reply {
                 address_reply(&mut terminal.line, session);
             }
         }

@@ -284,8 +284,20 @@ fn an_answer_to_nobody_goes_to_nobody_also_if_somebody_writes_before_it_is_sent(
 fn an_answer_to_nobody_is_not_turned_to_whoever_writes_while_it_is_typed() {
     let (typed, pasted) = ("/r the ke", &format!("{PASTE}/r the ke{PASTE_END}"));
     let paste = &format!("{PASTE}y{PASTE_END}");
-    for (begun, more) in [(typed, "y"), (pasted, "y"), (typed, paste), (typed, "y\t")] {
+    for (begun, more) in [
+        (typed, "y"),
+        (pasted, "y"),
+        (typed, paste),
+        (typed, "y\t"),
+        // Another line before it, found, or recalled.
+        (typed, "y\x12one\x07"),
+        (typed, "y\x1b[A\x1b[B"),
+        // Cut and yanked.
+        (typed, "y\x15\x19"),
+    ] {
         let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+        terminal.say("one");
+        bruno.expect("MSG ana one");
         terminal.press(begun);
         terminal.wait_for_input("/r the ke");
         bruno.send("/msg ana hi");
