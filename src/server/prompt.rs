@@ -37,7 +37,8 @@ pub enum NotIn {
 
 /// What somebody wants to come in by.
 enum Wanted {
-    Name(Username),
+    /// A name, as typed.
+    Name(String),
     Resume(Token, Stamp),
 }
 
@@ -69,7 +70,11 @@ impl<'a, 'c> Prompt<'a, 'c> {
             self.ask(&Event::AskUsername)?;
             let seated = match self.read_wanted()? {
                 Err(refusal) => Err(refusal),
-                Ok(Wanted::Name(name)) => self.join(name)?,
+                // To read a name takes a stack of its own, not on top of what reads the line.
+                Ok(Wanted::Name(typed)) => match typed.parse() {
+                    Ok(name) => self.join(name)?,
+                    Err(error) => Err(refuse_name(&error)),
+                },
                 Ok(Wanted::Resume(token, after)) => self.resume(token, after)?,
             };
             match seated {
@@ -208,10 +213,7 @@ impl<'a, 'c> Prompt<'a, 'c> {
                 Introduction::Resume(None) => {
                     return Ok(Err(refuse(RefusalCode::SessionUnknown, "")));
                 }
-                Introduction::Name(typed) => {
-                    let name = typed.parse().map(Wanted::Name);
-                    return Ok(name.map_err(|error| refuse_name(&error)));
-                }
+                Introduction::Name(typed) => return Ok(Ok(Wanted::Name(typed.to_owned()))),
             };
             let wait = self.bucket.take(Instant::now());
             self.pause(wait)?;
