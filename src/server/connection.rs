@@ -171,6 +171,11 @@ impl Connection {
         true
     }
 
+    /// Whether the client has said something that was not read yet, or has closed its side.
+    pub fn has_unread(&self) -> bool {
+        self.stream.has_unread()
+    }
+
     /// Until when reads wait; then they fail with [`ErrorKind::TimedOut`]. `None` is for ever. Fails
     /// when the socket cannot be set.
     pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {

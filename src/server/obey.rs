@@ -22,8 +22,8 @@ impl Session {
             lines,
         } = client;
         let mut batch = Batch::default();
-        // However long the last of the lines will have to wait.
-        let read_in = server.registry.turn();
+        let mut is_behind = self.read_in.is_some();
+        let read_in = *self.read_in.get_or_insert(server.registry.turn());
         let mut now = Instant::now();
         if self.silent_since + self.bucket.time_to_fill() <= now {
             // A flood is over; the next is another.
@@ -47,6 +47,7 @@ impl Session {
                 if !connection.pause(wait) {
                     break false;
                 }
+                is_behind = true;
                 now = Instant::now();
             }
             if connection.state().is_over() {
@@ -69,6 +70,11 @@ impl Session {
             self.bucket
                 .charge(batch.size.saturating_sub(before) / USUAL_SIZE);
         };
+        // What waits in the kernel was written while its author was held back; but nothing that answers
+        // what is posted now.
+        if !is_behind || !client.connection.has_unread() {
+            self.read_in = None;
+        }
         self.post(client.server, &mut batch);
         goes_on && !client.connection.state().is_over()
     }

@@ -148,6 +148,13 @@ impl Stream {
         !self.shows(PollFlags::POLLOUT).is_empty()
     }
 
+    /// Whether something has come that was not read yet, or the end.
+    pub fn has_unread(&self) -> bool {
+        let sealed = self.sealed.get();
+        sealed.is_some_and(|sealed| !lock(sealed).text.get_ref().is_empty())
+            || self.shows(PollFlags::POLLIN).contains(PollFlags::POLLIN)
+    }
+
     /// Says that nothing more will be sent, and waits for nobody to hear it.
     pub fn finish(&self) {
         if let Some(sealed) = self.sealed.get() {
