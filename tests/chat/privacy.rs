@@ -205,13 +205,16 @@ fn write_while(leave: impl FnOnce(&Server, Peer, Peer) -> Peer) {
     let server = Server::start(&["--rate", "10", "--burst", "1"]);
     let (mut kim, mut ana) = (server.join("kim"), server.join("ana"));
     let zed = server.join("zed");
+    // More than is read at once.
+    let padding = "x".repeat(500);
     let lines: String = (0..20)
-        .map(|n| format!("/msg ana my pin is {n}\n"))
+        .map(|n| format!("/msg ana {n} my pin {padding}\n"))
         .collect();
     kim.send_bytes(lines.as_bytes());
-    ana.wait_for("PRIV kim ana my pin is 0");
+    let first = format!("PRIV kim ana 0 my pin {padding}");
+    ana.wait_for(&first);
     let mut stranger = leave(&server, ana, zed);
-    kim.wait_for("PRIV kim ana my pin is 0");
+    kim.wait_for(&first);
     kim.wait_for("ERR no-such-user ana");
     kim.send("that was all");
     let heard = stranger.wait_for("MSG kim that was all");
