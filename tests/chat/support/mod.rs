@@ -96,9 +96,13 @@ pub fn is_over_tls() -> bool {
 /// Who encrypts of those who listen, as far as tests have started them.
 static LISTENERS: Mutex<BTreeMap<SocketAddr, bool>> = Mutex::new(BTreeMap::new());
 
-/// Says whether whoever connects to `address` has to encrypt.
+/// Says whether whoever connects to `address` has to encrypt. Whoever had the port before is gone.
 pub fn set_sealed(address: SocketAddr, is_sealed: bool) {
-    LISTENERS.lock().unwrap().insert(address, is_sealed);
+    let mut listeners = LISTENERS.lock().unwrap();
+    let is_same =
+        |other: &SocketAddr| other.port() == address.port() && address.ip().is_unspecified();
+    listeners.retain(|other, _| !is_same(other));
+    listeners.insert(address, is_sealed);
 }
 
 /// Whether whoever connects to `address` has to encrypt.

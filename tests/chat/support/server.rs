@@ -33,13 +33,18 @@ impl Setup {
     #[track_caller]
     pub fn start(mut self) -> Server {
         let process = Process::spawn(&mut self.command);
-        let line = process.wait_for("listening on ");
-        let (_, address) = line.split_once("listening on ").unwrap();
-        let address = address.trim().parse().unwrap();
-        set_sealed(address, self.is_sealed);
+        process.wait_for("listening on ");
         // By then it has closed what it opens to find its own addresses.
-        let tells = |log: &str| log.contains(" join").then_some(());
-        process.stderr.wait_until("it tells how to join", tells);
+        let tells = |log: &str| log.contains(" join").then(|| log.to_owned());
+        let log = process.stderr.wait_until("it tells how to join", tells);
+        let listeners = log
+            .lines()
+            .filter_map(|line| line.split_once("listening on "));
+        let addresses: Vec<_> = listeners.map(|(_, at)| at.parse().unwrap()).collect();
+        for address in &addresses {
+            set_sealed(*address, self.is_sealed);
+        }
+        let address = addresses[0];
         Server { address, process }
     }
 }
