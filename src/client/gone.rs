@@ -10,6 +10,8 @@ pub struct Gone {
     names: Vec<Username>,
     /// There may be more of them.
     pub is_partial: bool,
+    /// Who was asked about last, and the draft for them.
+    asked: Option<(Username, String)>,
 }
 
 impl Gone {
@@ -31,9 +33,17 @@ impl Gone {
         person_in(line).filter(is_gone)
     }
 
-    /// Whoever has `name` now is meant.
-    pub fn forget(&mut self, name: &Username) {
-        self.names.retain(|gone| gone != name);
+    /// About whom to ask before `draft` is sent as these lines: whoever has the name now is meant when it
+    /// comes again just as it is.
+    pub fn ask_about(&mut self, draft: &str, lines: &[String]) -> Option<Username> {
+        let asked = self.asked.take().filter(|(_, before)| before != draft);
+        let is_asked = |name: &Username| asked.as_ref().is_some_and(|(asked, _)| asked == name);
+        let people = || lines.iter().filter_map(|line| person_in(line));
+        let gone = lines.iter().find_map(|line| self.find(line));
+        let name = gone.or_else(|| people().find(is_asked))?;
+        self.names.retain(|gone| *gone != name);
         self.is_partial = false;
+        self.asked = Some((name.clone(), draft.to_owned()));
+        Some(name)
     }
 }

@@ -47,7 +47,7 @@ impl Talk<'_> {
         while !self.session.is_ending() {
             match prompt.read(self.session) {
                 Typed::Lines(typed) => match lines_of(&typed) {
-                    Ok(lines) if lines.iter().any(|line| self.is_for_another(line)) => {
+                    Ok(lines) if self.is_for_another(&typed, &lines) => {
                         prompt.put_back(typed);
                     }
                     Ok(lines) => {
@@ -80,15 +80,13 @@ impl Talk<'_> {
         }
     }
 
-    /// Whether one types in the editor, and whom alone `line` is for has left since it was begun. That
+    /// Whether one types in the editor, and whom alone the draft is for has left since it was begun. That
     /// is told once, so that it can be sent all the same.
-    fn is_for_another(&self, line: &str) -> bool {
-        let mut known = self.session.lock();
-        let Some(name) = known.gone.find(line).filter(|_| self.in_editor) else {
+    fn is_for_another(&self, draft: &str, lines: &[String]) -> bool {
+        let asked = self.session.lock().gone.ask_about(draft, lines);
+        let Some(name) = asked.filter(|_| self.in_editor) else {
             return false;
         };
-        known.gone.forget(&name);
-        drop(known);
         self.complain(self.painter.lang.may_be_another(&name));
         true
     }

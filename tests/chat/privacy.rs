@@ -207,7 +207,7 @@ fn write_while(leave: impl FnOnce(&Server, Peer, Peer) -> Peer) {
     let zed = server.join("zed");
     // More than is read at once.
     let padding = "x".repeat(500);
-    let lines: String = (0..20)
+    let lines: String = (0..50)
         .map(|n| format!("/msg ana {n} my pin {padding}\n"))
         .collect();
     kim.send_bytes(lines.as_bytes());
@@ -216,6 +216,9 @@ fn write_while(leave: impl FnOnce(&Server, Peer, Peer) -> Peer) {
     let mut stranger = leave(&server, ana, zed);
     kim.wait_for(&first);
     kim.wait_for("ERR no-such-user ana");
+    kim.wait_for(
+        "INFO ana has that name only since after you wrote; say it again if it is for them",
+    );
     kim.send("that was all");
     let heard = stranger.wait_for("MSG kim that was all");
     let private: Vec<_> = heard.iter().filter(|line| line.contains("pin")).collect();

@@ -12,12 +12,18 @@ impl Room {
         };
         let addressee = self.names.get(to).map(|seat| (*seat, &self.people[seat]));
         let reads = |(seat, person): &(SeatId, &Person)| person.gone.is_none() || seat.has_session;
-        let is_meant =
-            |(seat, person): &(SeatId, &Person)| person.named_in <= read_in || *seat == from;
-        let Some((to, addressee)) = addressee.filter(reads).filter(is_meant) else {
-            let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
+        let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
+        let Some((to, addressee)) = addressee.filter(reads) else {
             return self.answer(from, &line(&refusal));
         };
+        if addressee.named_in > read_in && to != from {
+            let name = &addressee.name;
+            let why = format!(
+                "{name} has that name only since after you wrote; say it again if it is for them"
+            );
+            let why = Event::Info(Text::new(&why));
+            return self.answer(from, &(line(&refusal) + &line(&why)));
+        }
         // In the addressee's own spelling.
         let event = Event::Private(author.name.clone(), addressee.name.clone(), text);
         self.tell_both(to, from, &line(&event));

@@ -143,6 +143,22 @@ fn a_second_enter_sends_it_unless_the_name_changes_hands_once_more() {
 }
 
 #[test]
+fn a_second_enter_sends_nothing_that_was_not_told_of() {
+    let (_impostor, terminal, mut peer) = ana_in_the_room();
+    terminal.type_in("/msg bruno the ke");
+    peer.send(&format!("@{} LEAVE bruno quit", stamp(20)));
+    terminal.wait_for("bruno left");
+    // As a terminal sends it that does not tell what is pasted.
+    terminal.press("y\rand more\r");
+    terminal.wait_until("it is told of both", |screen| {
+        screen.contents().matches(MAY_HAVE_LEFT).count() == 2
+    });
+    terminal.wait_for_input("/msg bruno the keyand more");
+    terminal.press("\r");
+    peer.expect("/msg bruno the keyand more");
+}
+
+#[test]
 fn a_draft_that_lasts_longer_than_an_outage_is_for_nobody_who_has_taken_the_name() {
     for missed in others_called_bruno() {
         let (impostor, terminal, peer) = ana_in_the_room();
