@@ -79,8 +79,8 @@ sentences! {
         "above: what was said before you came in"
     }
     fn nobody_to_answer() {
-        "Ninguém daqui lhe escreveu em particular; use /msg NOME TEXTO.",
-        "Nobody here has written to you privately; use /msg NAME TEXT."
+        "Ninguém daqui lhe escreveu em particular antes deste /r; use /msg NOME TEXTO.",
+        "Nobody here has written to you privately before this /r; use /msg NAME TEXT."
     }
     fn may_be_another(name: &Username) {
         "{name} pode ter saído ou mudado de nome enquanto você digitava; sob esse nome pode agora estar outra pessoa. Nada foi enviado; outro Enter envia.",

@@ -168,6 +168,7 @@ impl Editor {
             }
             // The others bring back what was already there while somebody wrote.
             let begins = matches!(key, Key::Char(_) | Key::PasteEnds | Key::Up)
+                || matches!(key, Key::Backspace | Key::Delete)
                 || matches!(key, Key::Ctrl('I' | 'P' | 'R'));
             if begins && !terminal.line.is_pasting() && !self.was_reply {
                 address_reply(&mut terminal.line, session);

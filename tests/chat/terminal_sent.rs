@@ -312,6 +312,19 @@ fn an_answer_to_nobody_is_not_turned_to_whoever_writes_while_it_is_typed() {
 }
 
 #[test]
+fn an_answer_is_turned_by_the_key_that_corrects_it_too() {
+    let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
+    bruno.send("/msg ana hi");
+    terminal.wait_for("[bruno -> ana] hi");
+    for keys in ["/rr oi\x1b[D\x1b[D\x1b[D\x7f", "x/r oi\x1b[H\x1b[3~"] {
+        terminal.press(keys);
+        terminal.wait_for("ana> /msg bruno oi");
+        terminal.press("\x05\x15");
+        terminal.wait_for_input("");
+    }
+}
+
+#[test]
 fn a_half_typed_private_line_reaches_nobody_who_takes_the_name() {
     let (server, terminal, bruno) = ana_and_bruno(&[]);
     terminal.type_in("/msg bruno the ke");
