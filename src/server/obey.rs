@@ -119,6 +119,7 @@ impl Session {
                     server,
                     seat: &self.seat,
                     connection,
+                    read_in,
                     batch,
                 };
                 asking.obey(&word, command, &mut self.wrong_secrets);

@@ -86,6 +86,8 @@ pub struct Asking<'a> {
     pub seat: &'a Seat,
     /// Over which connection.
     pub connection: &'a Connection,
+    /// In which turn it was read.
+    pub read_in: u64,
     /// What they have asked for before, which comes first; answers go in here.
     pub batch: &'a mut Batch,
 }
@@ -221,7 +223,8 @@ impl Asking<'_> {
     /// Somebody in the room; has answered where it is nobody.
     fn find(&mut self, typed: &str) -> Option<(Username, SeatId, SocketAddr)> {
         let name = typed.parse().ok();
-        let find = |name: Username| self.server.registry.look(|room| room.find(&name));
+        let registry = &self.server.registry;
+        let find = |name: Username| registry.look(|room| room.find(&name, self.read_in));
         let found = name.and_then(find);
         if found.is_none() {
             self.refuse(RefusalCode::NoSuchUser, typed);

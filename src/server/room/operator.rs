@@ -20,10 +20,11 @@ impl Room {
         person.is_some_and(|person| person.is_operator)
     }
 
-    /// Whoever has this name: as they write it, their seat, and where they are connected.
-    pub fn find(&self, name: &Username) -> Option<(Username, SeatId, SocketAddr)> {
+    /// Whoever has had this name since before the line about them was read: the name as they write it,
+    /// their seat, and where they are connected.
+    pub fn find(&self, name: &Username, read_in: u64) -> Option<(Username, SeatId, SocketAddr)> {
         let seat = *self.names.get(name)?;
-        let person = &self.people[&seat];
+        let person = Some(&self.people[&seat]).filter(|person| person.named_in <= read_in)?;
         Some((person.name.clone(), seat, person.peer))
     }
 

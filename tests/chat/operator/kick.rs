@@ -37,6 +37,23 @@ fn whoever_is_sent_off_is_told_why_and_the_others_that_they_are_gone() {
 }
 
 #[test]
+fn nobody_is_sent_off_who_takes_the_name_while_the_command_waits() {
+    let server = Server::start(&["--rate", "10", "--burst", "10"]);
+    let mut ana = operator(&server, "ana");
+    let mut bia = server.join("bia");
+    let mut zed = server.join("zed");
+    let lines: String = (0..40).map(|n| format!("line {n}\n")).collect();
+    ana.send_bytes(format!("{lines}/kick bia spam\n/ban bia\nthat was all\n").as_bytes());
+    bia.wait_for("MSG ana line 5");
+    bia.quit();
+    zed.send("/nome bia");
+    zed.wait_for("NICK zed bia");
+    zed.wait_for("MSG ana that was all");
+    assert_eq!(zed.sync(), [""; 0]);
+    ana.wait_for("ERR no-such-user bia");
+}
+
+#[test]
 fn what_was_said_before_comes_before_and_what_was_not_obeyed_does_not_count() {
     let server = Server::start(&[]);
     let mut ana = operator(&server, "ana");
