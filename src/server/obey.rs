@@ -61,6 +61,8 @@ impl Session {
                 Err(bad) => Err(refuse_line(bad)),
             };
             let before = batch.size;
+            // Between reading and obeying a line that did not have to wait, nobody takes a name.
+            let read_in = if is_behind { read_in } else { u64::MAX };
             if !self.act(server, connection, command, read_in, &mut batch) {
                 break false;
             }

@@ -112,8 +112,8 @@ pub enum Post {
     },
     /// Whole lines to everyone but their author.
     Public { from: SeatId, lines: String },
-    /// A private text, with a receipt to its author, read in this turn: whoever has taken the name
-    /// since is somebody else than who is meant.
+    /// A private text, with a receipt to its author. If it had to wait, it was read in this turn, else
+    /// this is the highest number: whoever has taken the name since is somebody else than who is meant.
     Private {
         from: SeatId,
         to: Username,
@@ -193,7 +193,7 @@ impl Batch {
         }
     }
 
-    /// Adds a private text that was read in this turn.
+    /// Adds a private text that was read in this turn, as in [`Post::Private`].
     pub fn private(&mut self, from: SeatId, to: Username, text: Text, read_in: u64) {
         let text = text.into_owned();
         self.add(Post::Private {
