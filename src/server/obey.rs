@@ -22,8 +22,6 @@ impl Session {
             lines,
         } = client;
         let mut batch = Batch::default();
-        let mut is_behind = self.read_in.is_some();
-        let read_in = *self.read_in.get_or_insert(server.registry.turn());
         let mut now = Instant::now();
         if self.silent_since + self.bucket.time_to_fill() <= now {
             // A flood is over; the next is another.
@@ -44,10 +42,11 @@ impl Session {
                     batch.answer(self.seat.id(), &slow_down(server.options.rate));
                 }
                 self.post(server, &mut batch);
+                let this_turn = || server.registry.look(|room| room.turn_number());
+                self.waits_since.get_or_insert_with(this_turn);
                 if !connection.pause(wait) {
                     break false;
                 }
-                is_behind = true;
                 now = Instant::now();
             }
             if connection.state().is_over() {
@@ -61,9 +60,7 @@ impl Session {
                 Err(bad) => Err(refuse_line(bad)),
             };
             let before = batch.size;
-            // Between reading and obeying a line that did not have to wait, nobody takes a name.
-            let read_in = if is_behind { read_in } else { u64::MAX };
-            if !self.act(server, connection, command, read_in, &mut batch) {
+            if !self.act(server, connection, command, &mut batch) {
                 break false;
             }
             self.lines += 1;
@@ -74,8 +71,8 @@ impl Session {
         };
         // What waits in the kernel was written while its author was held back; but nothing that answers
         // what is posted now.
-        if !is_behind || !client.connection.has_unread() {
-            self.read_in = None;
+        if self.waits_since.is_some() && !client.connection.has_unread() {
+            self.waits_since = None;
         }
         self.post(client.server, &mut batch);
         goes_on && !client.connection.state().is_over()
@@ -87,7 +84,6 @@ impl Session {
         server: &Server,
         connection: &Connection,
         command: Result<Option<Command>, Event<'static>>,
-        read_in: u64,
         batch: &mut Batch,
     ) -> bool {
         let (me, name) = (self.seat.id(), self.seat.name());
@@ -100,7 +96,7 @@ impl Session {
                 batch.public(me, &Event::Action(name.clone(), text));
             }
             Ok(Some(Command::Private { to, text })) => match find(&mut self.addressee, to) {
-                Some(to) => batch.private(me, to, text, read_in),
+                Some(to) => batch.private(me, to, text, self.waits_since),
                 None => batch.answer(me, &refuse(RefusalCode::NoSuchUser, to)),
             },
             Ok(Some(Command::Who)) => batch.who(me),
@@ -121,7 +117,7 @@ impl Session {
                     server,
                     seat: &self.seat,
                     connection,
-                    read_in,
+                    waits_since: self.waits_since,
                     batch,
                 };
                 asking.obey(&word, command, &mut self.wrong_secrets);

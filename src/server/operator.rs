@@ -86,8 +86,8 @@ pub struct Asking<'a> {
     pub seat: &'a Seat,
     /// Over which connection.
     pub connection: &'a Connection,
-    /// In which turn it was read.
-    pub read_in: u64,
+    /// Since which turn it has had to wait, if it has.
+    pub waits_since: Option<u64>,
     /// What they have asked for before, which comes first; answers go in here.
     pub batch: &'a mut Batch,
 }
@@ -224,7 +224,7 @@ impl Asking<'_> {
     fn find(&mut self, typed: &str) -> Option<(Username, SeatId, SocketAddr)> {
         let name = typed.parse().ok();
         let registry = &self.server.registry;
-        let find = |name: Username| registry.look(|room| room.find(&name, self.read_in));
+        let find = |name: Username| registry.look(|room| room.find(&name, self.waits_since));
         let found = name.and_then(find);
         if found.is_none() {
             self.refuse(RefusalCode::NoSuchUser, typed);

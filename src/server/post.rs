@@ -112,13 +112,13 @@ pub enum Post {
     },
     /// Whole lines to everyone but their author.
     Public { from: SeatId, lines: String },
-    /// A private text, with a receipt to its author. If it had to wait, it was read in this turn, else
-    /// this is the highest number: whoever has taken the name since is somebody else than who is meant.
+    /// A private text, with a receipt to its author. If it has had to wait since some turn, whoever has
+    /// taken the name from then on is somebody else than who is meant.
     Private {
         from: SeatId,
         to: Username,
         text: Text<'static>,
-        read_in: u64,
+        waits_since: Option<u64>,
     },
     /// Whole lines to one person alone.
     Answer { to: SeatId, lines: String },
@@ -193,14 +193,14 @@ impl Batch {
         }
     }
 
-    /// Adds a private text that was read in this turn, as in [`Post::Private`].
-    pub fn private(&mut self, from: SeatId, to: Username, text: Text, read_in: u64) {
+    /// Adds a private text.
+    pub fn private(&mut self, from: SeatId, to: Username, text: Text, waits_since: Option<u64>) {
         let text = text.into_owned();
         self.add(Post::Private {
             from,
             to,
             text,
-            read_in,
+            waits_since,
         });
     }
 

@@ -25,8 +25,6 @@ pub struct Registry {
     seats: Arc<Mutex<Seats>>,
     queue: Arc<Queue>,
     seats_given: Arc<AtomicU64>,
-    /// Which turn was delivered last, or is being delivered.
-    turn: Arc<AtomicU64>,
 }
 
 /// Who is here, and how to reach them.
@@ -48,7 +46,6 @@ impl Registry {
             seats: Arc::new(Mutex::new(seats)),
             queue: Arc::default(),
             seats_given: Arc::default(),
-            turn: Arc::default(),
         }
     }
 
@@ -108,12 +105,6 @@ impl Registry {
         Ok(())
     }
 
-    /// The turn in which whatever is read now is read: what was sent in it or before may be known to
-    /// whoever wrote that.
-    pub fn turn(&self) -> u64 {
-        self.turn.load(Ordering::Acquire)
-    }
-
     /// Looks at the room between two deliveries.
     pub fn look<T>(&self, look: impl FnOnce(&mut Room) -> T) -> T {
         look(&mut lock(&self.seats).room)
@@ -170,39 +161,33 @@ impl Registry {
     fn deliver(&self) {
         let mut seats = lock(&self.seats);
         let entries = self.queue.take();
+        let Seats {
+            room,
+            connections,
+            transcript,
+        } = &mut *seats;
         let now = Timestamp::now();
         let mut requests = Vec::new();
         for Entry { batch, request } in entries {
             let mut outcome = Ok(());
             for post in batch.posts {
-                if seats.room.is_full_for(&post) {
-                    self.end_turn(&mut seats);
+                if room.is_full_for(&post) {
+                    deliver(room, connections, transcript.as_ref());
                 }
-                outcome = seats.room.take(post, now);
+                outcome = room.take(post, now);
             }
             if let Some(Request { reach, waiter }) = request {
                 if outcome.is_ok() {
-                    seats.connections.extend(reach);
+                    connections.extend(reach);
                 }
                 requests.push((waiter, outcome));
             }
         }
-        self.end_turn(&mut seats);
+        deliver(room, connections, transcript.as_ref());
         for (waiter, outcome) in requests {
             // Nothing else is set before.
             let _ = waiter.0.set(outcome);
         }
-    }
-
-    fn end_turn(&self, seats: &mut Seats) {
-        // Before anybody can know of it.
-        self.turn.store(seats.room.turn_number(), Ordering::Release);
-        let Seats {
-            room,
-            connections,
-            transcript,
-        } = seats;
-        deliver(room, connections, transcript.as_ref());
     }
 }
 

@@ -71,6 +71,13 @@ struct Person {
     is_operator: bool,
 }
 
+impl Person {
+    /// Whether one whose words have waited since then, if they have, can have meant this person.
+    fn is_meant(&self, waits_since: Option<u64>) -> bool {
+        waits_since.is_none_or(|turn| self.named_in < turn)
+    }
+}
+
 impl Room {
     /// An empty one, in which this was said before, by people who are not known any more. Stamps go
     /// on behind the last of it.
@@ -102,7 +109,7 @@ impl Room {
         &self.turn
     }
 
-    /// Which turn is to be delivered next.
+    /// Which turn comes next.
     pub fn turn_number(&self) -> u64 {
         self.turn_number
     }
@@ -151,8 +158,8 @@ impl Room {
                 from,
                 to,
                 text,
-                read_in,
-            } => self.private(from, &to, text, read_in),
+                waits_since,
+            } => self.private(from, &to, text, waits_since),
             Post::Answer { to, lines } => self.answer(to, &lines),
             Post::Who { asked_by } => self.list(asked_by),
             Post::SendOff { whom, last } => self.send_off(whom, &last),

@@ -53,8 +53,8 @@ pub struct Session {
     pub(super) told_to_slow_down: bool,
     /// When its last line had its effect.
     pub(super) silent_since: Instant,
-    /// In which turn the first was read of what still waits, if it had to wait.
-    pub(super) read_in: Option<u64>,
+    /// Since which turn of the room what it says has had to wait, if it has.
+    pub(super) waits_since: Option<u64>,
     /// Given for `/op`.
     pub(super) wrong_secrets: usize,
     /// Who was last written to privately: to read a name takes longer than to read a line.
@@ -129,7 +129,7 @@ impl Session {
             bucket,
             told_to_slow_down: false,
             silent_since: Instant::now(),
-            read_in: None,
+            waits_since: None,
             wrong_secrets: 0,
             addressee: None,
         })

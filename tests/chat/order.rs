@@ -371,7 +371,7 @@ fn live(server: &Server, now: &Now, thread: u64, life: u64, dice: &mut Dice) -> 
 
 #[test]
 fn in_a_storm_of_everything_at_once_all_agree_on_what_happened() {
-    const LIVES: u64 = 90;
+    const LIVES: u64 = 40;
     let now = Now::default();
     let server = Server::start(&[]);
     let (truth, witnesses) = thread::scope(|scope| {

@@ -20,12 +20,17 @@ impl Room {
         person.is_some_and(|person| person.is_operator)
     }
 
-    /// Whoever has had this name since before the line about them was read: the name as they write it,
-    /// their seat, and where they are connected.
-    pub fn find(&self, name: &Username, read_in: u64) -> Option<(Username, SeatId, SocketAddr)> {
+    /// Whoever has this name, and had it before the line about them had to wait, if it had: the name as
+    /// they write it, their seat, and where they are connected.
+    pub fn find(
+        &self,
+        name: &Username,
+        waits_since: Option<u64>,
+    ) -> Option<(Username, SeatId, SocketAddr)> {
         let seat = *self.names.get(name)?;
-        let person = Some(&self.people[&seat]).filter(|person| person.named_in <= read_in)?;
-        Some((person.name.clone(), seat, person.peer))
+        let person = &self.people[&seat];
+        let found = (person.name.clone(), seat, person.peer);
+        person.is_meant(waits_since).then_some(found)
     }
 
     /// Who comes from there, in fold order.

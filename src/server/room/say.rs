@@ -5,24 +5,33 @@ use crate::server::post::{SeatId, line};
 
 /// What people are told, now and, by the backlog, later.
 impl Room {
-    /// To whoever has had the name since before the line was read; else to nobody.
-    pub(super) fn private(&mut self, from: SeatId, to: &Username, text: Text, read_in: u64) {
+    /// To whoever has the name, and had it before the line had to wait, if it had; else to nobody.
+    pub(super) fn private(
+        &mut self,
+        from: SeatId,
+        to: &Username,
+        text: Text,
+        waits_since: Option<u64>,
+    ) {
         let Some(author) = self.people.get(&from) else {
             return;
         };
         let addressee = self.names.get(to).map(|seat| (*seat, &self.people[seat]));
         let reads = |(seat, person): &(SeatId, &Person)| person.gone.is_none() || seat.has_session;
-        let refusal = Event::Refused(RefusalCode::NoSuchUser, Text::new(to.as_str()));
-        let Some((to, addressee)) = addressee.filter(reads) else {
-            return self.answer(from, &line(&refusal));
+        let refusal = || {
+            let name = Text::new(to.as_str());
+            line(&Event::Refused(RefusalCode::NoSuchUser, name))
         };
-        if addressee.named_in > read_in && to != from {
+        let Some((to, addressee)) = addressee.filter(reads) else {
+            return self.answer(from, &refusal());
+        };
+        if !addressee.is_meant(waits_since) && to != from {
             let name = &addressee.name;
             let why = format!(
                 "{name} has that name only since after you wrote; say it again if it is for them"
             );
             let why = Event::Info(Text::new(&why));
-            return self.answer(from, &(line(&refusal) + &line(&why)));
+            return self.answer(from, &(refusal() + &line(&why)));
         }
         // In the addressee's own spelling.
         let event = Event::Private(author.name.clone(), addressee.name.clone(), text);

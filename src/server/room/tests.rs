@@ -93,7 +93,7 @@ fn posts() -> impl Strategy<Value = Post> {
         }),
         4 => (seats(), names(), texts()).prop_map(|(from, to, text)| {
             let text = Text::new(&text).into_owned();
-            Post::Private { from, to, text, read_in: u64::MAX }
+            Post::Private { from, to, text, waits_since: None }
         }),
         1 => (seats(), texts()).prop_map(|(to, text)| {
             let lines = format!("INFO {text}\n");
