@@ -156,21 +156,22 @@ impl Link {
         }
     }
 
-    /// Takes in what concerns the seat. `false` for what has come before, and is not to be shown again.
-    pub fn heed(&self, stamp: Option<Stamp>, event: &Event) -> bool {
+    /// Takes in what concerns the seat, as [`Seat::heed`] does; what has come before is not to be shown
+    /// again.
+    pub fn heed(&self, stamp: Option<Stamp>, event: &Event) -> (bool, Vec<Line>) {
         let mut state = self.lock();
         let Some(seat) = &mut state.seat else {
-            return true;
+            return (true, Vec::new());
         };
-        let is_new = match seat.is_without_session(stamp, event) {
+        let heeded = match seat.is_without_session(stamp, event) {
             true => {
                 state.seat = None;
-                true
+                (true, Vec::new())
             }
             false => seat.heed(stamp, event),
         };
         self.send_on(&mut state);
-        is_new
+        heeded
     }
 
     /// Leaves the room, behind all that waits to be sent. Where the connection is broken the session ends

@@ -136,7 +136,7 @@ pub fn run(options: Options) -> Result<Ending, Problem> {
     let in_editor = has_terminal && !options.plain && can_move_its_cursor();
     let (mut prompt, screen) = match in_editor {
         true => Prompt::editor(&session, options.lang, options.color)?,
-        false => (Prompt::plain()?, Screen::Plain(session.clone())),
+        false => (Prompt::plain()?, Screen::plain(&session)?),
     };
     let painter = Arc::new(Painter {
         lang: options.lang,

@@ -54,7 +54,8 @@ impl Outbox {
         fits
     }
 
-    /// The [`next`](Self::next) line, which counts as sent from now on, whatever becomes of it. From a server that `counts`, the others are waited for when enough are on their way.
+    /// The [`next`](Self::next) line, which counts as sent from now on, whatever becomes of it. `None`
+    /// where a server that `counts` has enough on its way.
     pub fn send_next(&mut self, counts: bool) -> Option<&str> {
         let line = self.lines.get(self.sent)?;
         let on_the_way = self.on_the_way + line.bytes();

@@ -61,6 +61,7 @@ impl Receiver {
             screen,
             ..
         } = self;
+        let mut withheld = Vec::new();
         loop {
             // What came together is shown with one write.
             let mut batch = String::new();
@@ -76,7 +77,9 @@ impl Receiver {
                     batch += &painter.unknown(&Text::new(line));
                     continue;
                 };
-                if !link.heed(stamp, &event) {
+                let (is_new, kept) = link.heed(stamp, &event);
+                withheld.extend(kept);
+                if !is_new {
                     continue;
                 }
                 let known = session.lock();
@@ -108,10 +111,11 @@ impl Receiver {
                     _ if is_hidden => {}
                     event => batch += &painter.paint(event, stamp),
                 }
-                let withheld = link.seat(|seat| mem::take(&mut seat.withheld));
-                if let Some(lines) = withheld.filter(|lines| !lines.is_empty()) {
+                if !withheld.is_empty() {
                     self.show(&mem::take(&mut batch));
-                    self.give_back(&lines, |count| painter.lang.withheld(count));
+                    self.give_back(&mem::take(&mut withheld), |count| {
+                        painter.lang.withheld(count)
+                    });
                 }
                 if let Event::Missed(_) = event {
                     self.ask_who_is_here();

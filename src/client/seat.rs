@@ -27,8 +27,6 @@ pub struct Seat {
     gone: Gone,
     /// Nothing that was sent over this connection has been counted: what was missed may still come.
     is_catching_up: bool,
-    /// Lines that were kept from whoever may have taken the name of whom they are for.
-    pub withheld: Vec<Line>,
 }
 
 /// Where one is.
@@ -76,12 +74,13 @@ impl Seat {
             seen: Stamp::EPOCH,
             gone: Gone::default(),
             is_catching_up: false,
-            withheld: Vec::new(),
         }
     }
 
-    /// Takes in what the server says. `false` for what it has said before the connection broke.
-    pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> bool {
+    /// Takes in what the server says. Returns whether that is new, not said before the connection broke;
+    /// and lines that are now kept from whoever may have taken the name of whom they are for.
+    pub fn heed(&mut self, stamp: Option<Stamp>, event: &Event) -> (bool, Vec<Line>) {
+        let mut withheld = Vec::new();
         if self.outbox.is_empty() {
             self.gone = Gone::default();
         }
@@ -91,13 +90,13 @@ impl Seat {
                 self.outbox.count(*counted);
                 if mem::take(&mut self.is_catching_up) {
                     let gone = mem::take(&mut self.gone);
-                    self.withhold(&gone);
+                    withheld = self.withhold(&gone);
                 }
             }
             Event::Leave(..) | Event::Renamed(..) | Event::Missed(_) => {
                 let mut gone = Gone::default();
                 gone.heed(event);
-                self.withhold(&gone);
+                withheld = self.withhold(&gone);
                 if !self.is_catching_up {
                     // What is on its way may have to be sent again.
                     self.gone.heed(event);
@@ -107,13 +106,13 @@ impl Seat {
                 self.claim = Claim::Session(*token);
                 // In a new session the clock may have been set back.
                 self.seen = stamp.unwrap_or(self.seen);
-                return true;
+                return (true, withheld);
             }
             _ => {}
         }
         let is_new = stamp.is_none_or(|stamp| stamp > self.seen);
         self.seen = self.seen.max(stamp.unwrap_or(self.seen));
-        is_new
+        (is_new, withheld)
     }
 
     /// Whether `event` shows that the server gives no sessions: in one, it would have a stamp.
@@ -174,9 +173,8 @@ impl Seat {
     }
 
     /// Keeps lines for one person from whoever may have taken a name that is `gone`.
-    fn withhold(&mut self, gone: &Gone) {
-        let withheld = self.outbox.withhold(|line| gone.find(&line.text).is_some());
-        self.withheld.extend(withheld);
+    fn withhold(&mut self, gone: &Gone) -> Vec<Line> {
+        self.outbox.withhold(|line| gone.find(&line.text).is_some())
     }
 
     /// Takes another seat, in a session that knows nothing of what was said before. Returns what was

@@ -83,8 +83,11 @@ impl Talk<'_> {
     /// Whether one types in the editor, and whom alone the draft is for has left since it was begun. That
     /// is told once, so that it can be sent all the same.
     fn is_for_another(&self, draft: &str, lines: &[String]) -> bool {
+        if !self.in_editor {
+            return false;
+        }
         let asked = self.session.lock().gone.ask_about(draft, lines);
-        let Some(name) = asked.filter(|_| self.in_editor) else {
+        let Some(name) = asked else {
             return false;
         };
         self.complain(self.painter.lang.may_be_another(&name));
@@ -116,15 +119,14 @@ impl Talk<'_> {
                         return self.complain(lang.bad_name(&error));
                     }
                     if self.in_editor {
-                        self.show(&self.painter.own(&command));
-                    }
-                    let is_away = self.session.lock().is_away;
-                    if let Command::Private { to, .. } = command
-                        && self.in_editor
-                        && is_away
-                    {
-                        // The receipt will show it.
-                        self.show(&self.painter.remark(lang.waits(&Text::new(to))));
+                        let is_away = self.session.lock().is_away;
+                        self.show(&match command {
+                            // Its receipt will show it.
+                            Command::Private { to, .. } if is_away => {
+                                self.painter.remark(lang.waits(&Text::new(to)))
+                            }
+                            command => self.painter.own(&command),
+                        });
                     }
                     self.send(line);
                 }

@@ -213,10 +213,9 @@ fn known(file: &Path, server: &str) -> io::Result<Option<(Option<Fingerprint>, u
 fn read(file: &Path) -> io::Result<String> {
     match fs::read(file) {
         Err(error) if files::is_absent(&error) => Ok(String::new()),
-        text => {
-            let text = String::from_utf8_lossy(&text?).into_owned();
-            Ok(text.trim_start_matches('\u{feff}').to_owned())
-        }
+        text => Ok(String::from_utf8_lossy(&text?)
+            .trim_start_matches('\u{feff}')
+            .to_owned()),
     }
 }
 
