@@ -10,6 +10,7 @@ use signal_hook::low_level::pipe;
 
 use super::completion::{address_reply, complete, reply_in};
 use super::gone::Gone;
+use super::history::Search;
 use super::keys::{Key, Keys};
 use super::lang::Lang;
 use super::line::Asked;
@@ -166,11 +167,11 @@ impl Editor {
                 }
                 Asked::Complete => terminal.choices = complete(&mut terminal.line, session),
             }
-            // The others bring back what was already there while somebody wrote.
-            let begins = matches!(key, Key::Char(_) | Key::PasteEnds | Key::Up)
-                || matches!(key, Key::Backspace | Key::Delete)
-                || matches!(key, Key::Ctrl('I' | 'P' | 'R'));
-            if begins && !terminal.line.is_pasting() && !self.was_reply {
+            // What was there before, while somebody wrote, does not begin now.
+            let brings_back = matches!(key, Key::Down | Key::Ctrl('N' | 'G' | 'Y' | '_'));
+            let has_failed = |search: &Search| search.has_failed;
+            let brings_back = brings_back || terminal.line.search().is_some_and(has_failed);
+            if !brings_back && !terminal.line.is_pasting() && !self.was_reply {
                 address_reply(&mut terminal.line, session);
             }
         }

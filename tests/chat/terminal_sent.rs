@@ -291,6 +291,8 @@ fn an_answer_to_nobody_is_not_turned_to_whoever_writes_while_it_is_typed() {
         (typed, "y\t"),
         // Another line before it, found, or recalled.
         (typed, "y\x12one\x07"),
+        // The same, but not found.
+        (typed, "y\x12onezz\r"),
         (typed, "y\x1b[A\x1b[B"),
         // Cut and yanked.
         (typed, "y\x15\x19"),
@@ -316,7 +318,12 @@ fn an_answer_is_turned_by_the_key_that_corrects_it_too() {
     let (_server, terminal, mut bruno) = ana_and_bruno(&[]);
     bruno.send("/msg ana hi");
     terminal.wait_for("[bruno -> ana] hi");
-    for keys in ["/rr oi\x1b[D\x1b[D\x1b[D\x7f", "x/r oi\x1b[H\x1b[3~"] {
+    let corrections = [
+        "/rr oi\x1b[D\x1b[D\x1b[D\x7f",
+        "x/r oi\x1b[H\x1b[3~",
+        "one /r oi\x1b[H\x1bd",
+    ];
+    for keys in corrections {
         terminal.press(keys);
         terminal.wait_for("ana> /msg bruno oi");
         terminal.press("\x05\x15");
