@@ -110,8 +110,13 @@ pub enum Post {
         given_back: Option<bool>,
         resumption: Resumption,
     },
-    /// Whole lines to everyone but their author.
-    Public { from: SeatId, lines: String },
+    /// Whole lines to everyone but their author, and how many bytes are added where they are heard with
+    /// stamps.
+    Public {
+        from: SeatId,
+        lines: String,
+        stamps: usize,
+    },
     /// A private text, with a receipt to its author. If it has had to wait since some turn, whoever has
     /// taken the name from then on is somebody else than who is meant.
     Private {
@@ -147,7 +152,7 @@ impl Post {
     /// How many bytes are added where it is heard with stamps.
     pub fn stamps(&self) -> usize {
         match self {
-            Post::Public { lines, .. } => Stamp::SIZE * lines.lines().count(),
+            Post::Public { stamps, .. } => *stamps,
             _ => 0,
         }
     }
@@ -183,13 +188,17 @@ impl Batch {
     /// Adds a line to everyone but its author. Lines in a row are one post.
     pub fn public(&mut self, from: SeatId, event: &Event) {
         self.stamps += Stamp::SIZE;
-        if let Some(Post::Public { lines, .. }) = self.posts.last_mut() {
+        if let Some(Post::Public { lines, stamps, .. }) = self.posts.last_mut() {
             let before = lines.len();
             writeln!(lines, "{event}").expect("a String takes every write");
+            *stamps += Stamp::SIZE;
             self.size += lines.len() - before;
         } else {
-            let lines = line(event);
-            self.add(Post::Public { from, lines });
+            self.add(Post::Public {
+                from,
+                lines: line(event),
+                stamps: Stamp::SIZE,
+            });
         }
     }
 

@@ -153,7 +153,7 @@ impl Room {
                 resumption,
             } => return self.resume(seat, newcomer, given_back, resumption),
             Post::Rename { seat, name } => return self.rename(seat, name),
-            Post::Public { from, lines } => self.say(from, &lines),
+            Post::Public { from, lines, .. } => self.say(from, &lines),
             Post::Private {
                 from,
                 to,

@@ -89,7 +89,7 @@ fn posts() -> impl Strategy<Value = Post> {
         }),
         4 => (seats(), texts()).prop_map(|(from, text)| {
             let lines = format!("MSG {} {text}\n", from.number);
-            Post::Public { from, lines }
+            Post::Public { from, lines, stamps: Stamp::SIZE }
         }),
         4 => (seats(), names(), texts()).prop_map(|(from, to, text)| {
             let text = Text::new(&text).into_owned();
