@@ -360,14 +360,21 @@ fn names_that_are_not_listed_still_count_for_what_is_completed() {
     terminal.wait_for_input("mari");
 }
 
-#[test]
-fn what_is_pasted_behind_the_name_is_said() {
-    let server = Server::start(&[]);
-    let mut bruno = server.join("bruno");
+/// A client in a terminal that asks for a name.
+#[track_caller]
+fn at_the_door(server: &Server) -> Terminal {
     let mut command = client_of(server.address, &[]);
     command.envs([XTERM]);
     let terminal = Terminal::start(command, 24, 80);
     terminal.wait_for_last_rows("Your name: ");
+    terminal
+}
+
+#[test]
+fn what_is_pasted_behind_the_name_is_said() {
+    let server = Server::start(&[]);
+    let mut bruno = server.join("bruno");
+    let terminal = at_the_door(&server);
     terminal.press(&format!(
         "{PASTE} ana \rhello\r\rhow are you?\r{PASTE_END}\r"
     ));
@@ -386,10 +393,7 @@ fn what_is_pasted_behind_a_name_that_is_refused_is_said_under_the_next() {
     let mut bruno = server.join("bruno");
     // Refused by the server, or before; or no name at all.
     for first in ["bruno", "-", "/quem"] {
-        let mut command = client_of(server.address, &[]);
-        command.envs([XTERM]);
-        let mut terminal = Terminal::start(command, 24, 80);
-        terminal.wait_for_last_rows("Your name: ");
+        let mut terminal = at_the_door(&server);
         terminal.press(&format!("{PASTE}{first}\rhello{PASTE_END}\r"));
         terminal.wait_for_last_rows("Your name: ");
         terminal.press(&format!("{PASTE}ana\rhow are you?{PASTE_END}\r"));
@@ -406,10 +410,7 @@ fn what_is_pasted_behind_a_name_that_is_refused_is_said_under_the_next() {
 fn what_is_pasted_behind_the_name_comes_back_with_up() {
     let server = Server::start(&[]);
     let mut bruno = server.join("bruno");
-    let mut command = client_of(server.address, &[]);
-    command.envs([XTERM]);
-    let terminal = Terminal::start(command, 24, 80);
-    terminal.wait_for_last_rows("Your name: ");
+    let terminal = at_the_door(&server);
     let line = "x".repeat(4096);
     terminal.press(&format!("{PASTE}ana\rhello\r{line}y{PASTE_END}\r"));
     terminal.wait_for("more than 4096 bytes");

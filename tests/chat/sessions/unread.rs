@@ -43,14 +43,21 @@ fn nobody_is_told_of_what_was_fetched() {
     assert_eq!(bia.sync(), [""; 0], "(left: came)");
 }
 
-#[test]
-fn an_author_who_is_away_meanwhile_is_told_on_coming_back() {
+/// `bia`, who has a session, has written to `ana`, who is held for a second and does not come back.
+#[track_caller]
+fn write_to_one_who_is_away() -> (Server, Member) {
     let server = Server::start(&["--hold", "1"]);
     let mut ana = enter(&server, "ana");
     let mut bia = enter(&server, "bia");
     ana.go_away(&server);
     bia.send("/msg ana psst");
     bia.sync();
+    (server, bia)
+}
+
+#[test]
+fn an_author_who_is_away_meanwhile_is_told_on_coming_back() {
+    let (server, mut bia) = write_to_one_who_is_away();
     bia.go_away(&server);
     server.process.wait_for("ana left: lost");
     // Whether their own time is up too makes no difference.
@@ -63,12 +70,7 @@ fn an_author_who_is_away_meanwhile_is_told_on_coming_back() {
 
 #[test]
 fn an_author_whose_connection_is_dead_already_is_told_on_coming_back() {
-    let server = Server::start(&["--hold", "1"]);
-    let mut ana = enter(&server, "ana");
-    let mut bia = enter(&server, "bia");
-    ana.go_away(&server);
-    bia.send("/msg ana psst");
-    bia.sync();
+    let (server, mut bia) = write_to_one_who_is_away();
     // What comes from now on is sent, and lost on the way.
     server.process.wait_for("ana left: lost");
     bia.come_back(server.connect());
